@@ -1,0 +1,1 @@
+"""A Nylas that misbehaves on cue: a process of its own that shares no code with the proxy."""
