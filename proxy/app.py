@@ -1,0 +1,169 @@
+"""The composition root: the only file that knows every class."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from proxy import __version__, facts
+from proxy.admin import start_admin
+from proxy.core.catalogue import Catalogue
+from proxy.core.classify import Classifier
+from proxy.core.model import Api
+from proxy.core.texts import cause_texts
+from proxy.ingress import Ingress
+from proxy.pipeline import Pipeline
+from proxy.telemetry.logs import Log
+from proxy.upstream import Upstream
+from proxy.wire.dial import Dialer, Origin
+from proxy.wire.limits import CallLimits, ServerLimits, UpstreamLimits
+from proxy.wire.pool import Pool
+from proxy.wire.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.settings import Listen, Settings
+    from proxy.settings import Upstream as UpstreamSettings
+
+_SWEEP_MAX_S: Final = 1.0
+_CANNOT_LISTEN: Final = 1
+
+
+def serve(settings: Settings) -> int:
+    """Run the proxy until it is told to stop; returns the exit status."""
+    log = Log(settings.log.format, settings.log.level)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory(settings.listen.event_loop)) as runner:
+            return runner.run(_serve(settings, log))
+    finally:
+        log.writer.close()
+
+
+async def _serve(settings: Settings, log: Log) -> int:
+    loop = asyncio.get_running_loop()
+    log.writer.run_on(loop)
+    for warning in settings.warnings:
+        log.warning("settings.warning", message=warning)
+    pools = _pools(settings.upstream)
+    ingress = _ingress(settings, pools, log)
+    server = Server(_server_limits(settings), ingress.handle)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, lambda: not server.draining)
+        port = await server.listen(settings.listen.host, settings.listen.port, _server_tls(settings.listen))
+    except OSError as error:
+        log.warning("proxy.cannot_listen", message=str(error.strerror or error), listen=settings.listen.host, admin=settings.admin.host)
+        return _CANNOT_LISTEN
+    sweeper = asyncio.create_task(_sweep(_sweep_interval_s(settings), (server.sweep, *[pool.sweep for pool in pools.values()])))
+    gc.collect()
+    gc.freeze()  # what the start has left lives as long as the process: no collection has to look at it again
+    log.event("proxy.listening", host=settings.listen.host, port=port, admin_port=admin_port, version=__version__, loop=type(loop).__module__)
+    await stop.wait()
+    log.event("proxy.draining")
+    left = await server.drain(settings.listen.drain_timeout_s)
+    ingress.refuse_running()
+    await server.close()
+    for pool in pools.values():
+        pool.close()
+    await admin.cleanup()
+    sweeper.cancel()
+    log.event("proxy.stopped", refused_requests=left)
+    return 0
+
+
+async def _sweep(every_s: float, sweeps: tuple[Callable[[float], None], ...]) -> None:
+    """Look at every connection's time-outs now and then: no request has a timer of its own."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(every_s)
+        for sweep in sweeps:
+            sweep(loop.time())
+
+
+def _sweep_interval_s(settings: Settings) -> float:
+    listen, upstream = settings.listen, settings.upstream
+    shortest_s = min(
+        listen.head_timeout_s, listen.idle_timeout_s, listen.body_timeout_s, listen.write_timeout_s,
+        upstream.response_timeout_s, upstream.stall_timeout_s, upstream.stream_timeout_s, upstream.idle_timeout_s,
+    )  # fmt: skip
+    return min(_SWEEP_MAX_S, shortest_s / 4)
+
+
+def _ingress(settings: Settings, pools: dict[Api, Pool], log: Log) -> Ingress:
+    upstream = settings.upstream
+    stream_s = upstream.stream_timeout_s
+    texts = cause_texts(facts.load("causes"))
+    caller = Upstream(pools, CallLimits(upstream.response_timeout_s, upstream.stall_timeout_s), CallLimits(stream_s, stream_s))
+    pipeline = Pipeline(caller, Classifier(facts.load("errors")["rule"]), texts, settings.bodies.error_max_bytes)
+    return Ingress(
+        pipeline,
+        Catalogue(facts.load("routes")["route"]),
+        texts,
+        log,
+        {Api.V3: upstream.v3_base, Api.V2: upstream.v2_base},
+        refuse_empty_put=settings.bodies.refuse_empty_put,
+    )
+
+
+def _pools(settings: UpstreamSettings) -> dict[Api, Pool]:
+    tls = _upstream_tls(settings.ca_file)
+    limits = UpstreamLimits(
+        max_connections=settings.max_connections,
+        max_connections_per_key=settings.max_connections_per_grant,
+        connect_timeout_s=settings.connect_timeout_s,
+        idle_timeout_s=settings.idle_timeout_s,
+        head_max_bytes=settings.head_max_bytes,
+    )
+    bases = {Api.V3: settings.v3_base, Api.V2: settings.v2_base}
+    return {api: Pool(Dialer(Origin.of(base), tls, settings.proxy_url, settings.connect_timeout_s), limits) for api, base in bases.items()}
+
+
+def _server_limits(settings: Settings) -> ServerLimits:
+    listen = settings.listen
+    return ServerLimits(
+        max_connections=listen.max_connections,
+        head_max_bytes=listen.head_max_bytes,
+        header_max_count=listen.header_max_count,
+        body_max_bytes=settings.bodies.request_max_bytes,
+        head_timeout_s=listen.head_timeout_s,
+        idle_timeout_s=listen.idle_timeout_s,
+        body_timeout_s=listen.body_timeout_s,
+        write_timeout_s=listen.write_timeout_s,
+    )
+
+
+def _upstream_tls(ca_file: str) -> ssl.SSLContext:
+    """Certificates and names are always verified; `ca_file` replaces the system's authorities."""
+    context = ssl.create_default_context(cafile=ca_file or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _server_tls(listen: Listen) -> ssl.SSLContext | None:
+    if not listen.tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(listen.tls_certificate, listen.tls_key or None)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """The fast loop where there is one, unless plain asyncio is asked for."""
+    if wanted != "asyncio":
+        with contextlib.suppress(ModuleNotFoundError):
+            import uvloop  # noqa: PLC0415 - there is none on some platforms, and none is needed
+
+            return uvloop.new_event_loop
+        if wanted == "uvloop":
+            raise SystemExit("listen.event_loop: uvloop is not installed; allowed here: auto, asyncio")
+    return asyncio.new_event_loop

@@ -1,0 +1,40 @@
+"""What happened, for whoever observes: metrics, logs, the status page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from proxy.core.model import Cause, Origin
+
+
+class RequestEnded(NamedTuple):
+    """One request is over. Holds nothing that the caller or upstream wrote but the request id.
+
+    Attributes:
+        request_id: As answered to the caller.
+        api: `v3`, `v2`, or `-` for a request that was not understood.
+        route: The catalogue's name.
+        method: From the parser's list of methods, or `-`.
+        status: As answered; 0 where the caller left before an answer.
+        cause: Why it failed, or None.
+        origin: Whose fault that is, or None.
+        ended: `complete`, `cut` (the answer broke off), `caller_left`.
+        attempts: How often upstream was asked.
+        duration_s: From the complete head to the end of the answer.
+        upstream_s: Of that, waiting for upstream.
+        sent_bytes: Body bytes given to the caller.
+    """
+
+    request_id: str
+    api: str
+    route: str
+    method: str
+    status: int
+    cause: Cause | None
+    origin: Origin | None
+    ended: str
+    attempts: int
+    duration_s: float
+    upstream_s: float
+    sent_bytes: int

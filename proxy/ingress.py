@@ -1,0 +1,233 @@
+"""From the wire to the pipeline and back: who asks, what is answered without upstream, what becomes of a caller that leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import secrets
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from proxy.core.events import RequestEnded
+from proxy.core.identify import collapse_leading_slashes, identify
+from proxy.core.model import Api, Cause, Origin, Problem
+from proxy.core.normalise import problem_answer
+from proxy.pipeline import Errand, Relay, Told
+from proxy.wire.framing import NO_BODY
+from proxy.wire.head import Refusal, RefusalReason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxy.core.catalogue import Catalogue
+    from proxy.core.model import CauseText, ErrorAnswer, RequestContext, Verdict
+    from proxy.pipeline import Pipeline
+    from proxy.telemetry.logs import Log
+    from proxy.wire.exchange import Exchange
+    from proxy.wire.head import Field
+
+_CAUSES: Final = {
+    RefusalReason.MALFORMED: Cause.REQUEST_MALFORMED,
+    RefusalReason.TIMEOUT: Cause.REQUEST_TIMEOUT,
+    RefusalReason.BODY_TOO_LARGE: Cause.REQUEST_BODY_TOO_LARGE,
+    RefusalReason.HEAD_TOO_LARGE: Cause.REQUEST_HEAD_TOO_LARGE,
+    RefusalReason.METHOD: Cause.METHOD_UNSUPPORTED,
+    RefusalReason.OVERLOADED: Cause.OVERLOADED,
+    RefusalReason.VERSION: Cause.VERSION_UNSUPPORTED,
+}
+_EMPTY_PUT: Final = Problem(400, Cause.EMPTY_PUT_BODY, "Empty request body")
+_SHUTTING_DOWN: Final = Problem(503, Cause.SHUTTING_DOWN, "this proxy is shutting down", retry_after_s=1.0)
+_BUG: Final = Problem(500, Cause.PROXY_BUG, "this proxy failed on the request; its log says more")
+_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+# http.HTTPStatus has older names for a few; RFC 9110 section 15 has these.
+_REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus} | {
+    413: b"Content Too Large",
+    418: b"I'm a teapot",
+    422: b"Unprocessable Content",
+}
+
+
+class Ingress:
+    """Takes each request of the wire and answers it."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        catalogue: Catalogue,
+        texts: Mapping[Cause, CauseText],
+        log: Log,
+        public_hosts: Mapping[Api, str],
+        *,
+        refuse_empty_put: bool,
+    ) -> None:
+        self._pipeline = pipeline
+        self._catalogue = catalogue
+        self._texts = texts
+        self._log = log
+        self._public_hosts = public_hosts
+        self._refuse_empty_put = refuse_empty_put
+        self._running: dict[Exchange, asyncio.Task[None]] = {}
+        self._id_prefix = secrets.token_hex(6)
+        self._ids = itertools.count(1)
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer one request; its turn has come."""
+        if exchange.head is None:
+            self._refuse(exchange)
+            return
+        self._running[exchange] = asyncio.create_task(self._serve(exchange))
+
+    def refuse_running(self) -> None:
+        """Answer what is not answered yet: the time for draining is over."""
+        for exchange, task in list(self._running.items()):
+            task.cancel()
+            if not exchange.answering and not exchange.gone:
+                exchange.closes = True
+                context = None if exchange.head is None else self._context(exchange)
+                self._tell_problem(exchange, context, _SHUTTING_DOWN, attempts=0)
+
+    async def _serve(self, exchange: Exchange) -> None:
+        context = self._context(exchange)
+        try:
+            problem = await self._answered_here(exchange, context)
+            if problem is not None:
+                self._tell_problem(exchange, context, problem, attempts=0)
+            elif context.route.hosted_auth and context.method in {"GET", "HEAD"}:
+                self._redirect(exchange, context)
+            else:
+                await self._forward(exchange, context)
+        except asyncio.CancelledError:
+            if not exchange.gone and not exchange.answering:
+                raise
+        except Exception as bug:  # noqa: BLE001 - whatever it is, the caller gets an error in the one shape and the operator a traceback
+            self._log.bug(bug, context.request_id)
+            if exchange.answering:
+                exchange.cut_off()
+            else:
+                self._tell_problem(exchange, context, _BUG, attempts=0)
+        finally:
+            del self._running[exchange]
+
+    async def _forward(self, exchange: Exchange, context: RequestContext) -> None:
+        assert exchange.head is not None  # noqa: S101 - `handle` sees to it
+        errand = Errand(context, exchange.head, exchange.body, exchange.inform)
+        exchange.on_gone = lambda: self._caller_left(exchange, errand)
+        try:
+            result = await self._pipeline.run(errand)
+        except asyncio.CancelledError:
+            if exchange.gone:
+                self._record(exchange, context, errand, 0, None)
+            raise
+        refusal = exchange.body.broken
+        if isinstance(result, Told) and isinstance(refusal, Refusal):
+            self._tell_problem(exchange, context, _problem_of(refusal), attempts=errand.attempts)
+        elif isinstance(result, Told):
+            self._tell(exchange, result.answer)
+            self._record(exchange, context, errand, result.answer.status, (result.origin, result.cause))
+        else:
+            self._relay(exchange, context, errand, result)
+            if not exchange.finished:
+                await exchange.wait_finished()
+            self._record(exchange, context, errand, result.response.head.status, _pair(result.verdict))
+
+    def _caller_left(self, exchange: Exchange, errand: Errand) -> None:
+        """Cancel the call, unless it is unsafe and all of it has left: that one is finished, because upstream will carry it out anyway."""
+        if errand.response is not None:
+            errand.response.abandon()
+        elif not (errand.unsafe and errand.sent and errand.body.ended):
+            self._running[exchange].cancel()
+
+    async def _answered_here(self, exchange: Exchange, context: RequestContext) -> Problem | None:
+        """Nylas v2 answers 400 to a PUT without a body; that needs no call (its documentation of errors says so)."""
+        if not (self._refuse_empty_put and context.method == "PUT" and context.route.api is Api.V2):
+            return None
+        await exchange.body.wait_for_first()
+        return _EMPTY_PUT if exchange.body.ended and exchange.body.received_bytes == 0 else None
+
+    def _context(self, exchange: Exchange) -> RequestContext:
+        head = exchange.head
+        assert head is not None  # noqa: S101 - callers see to it
+        request_id = head.index.get(b"x-request-id")
+        own_id = request_id.decode("ascii") if request_id is not None and _REQUEST_ID.fullmatch(request_id) else self._next_id()
+        return identify(self._catalogue, head.method.decode("ascii"), collapse_leading_slashes(head.target), own_id)
+
+    def _next_id(self) -> str:
+        return f"{self._id_prefix}-{next(self._ids):x}"
+
+    def _refuse(self, exchange: Exchange) -> None:
+        assert exchange.refusal is not None  # noqa: S101 - an exchange without a head has one
+        self._tell_problem(exchange, None, _problem_of(exchange.refusal), attempts=0)
+
+    def _tell_problem(self, exchange: Exchange, context: RequestContext | None, problem: Problem, attempts: int) -> None:
+        request_id = self._next_id() if context is None else context.request_id
+        answer = problem_answer(problem, context, texts=self._texts, request_id=request_id, attempts=attempts, now=time.time())
+        self._tell(exchange, answer)
+        self._record(exchange, context, None, problem.status, (problem.origin, problem.cause), request_id)
+
+    def _tell(self, exchange: Exchange, answer: ErrorAnswer) -> None:
+        body = b"" if exchange.head is not None and exchange.head.method == b"HEAD" else answer.body
+        fields = [*answer.fields, (b"X-Nylas-Proxy-Waited", b"0")]
+        exchange.answer(answer.status, _REASONS.get(answer.status, b""), fields, NO_BODY, body)
+
+    def _redirect(self, exchange: Exchange, context: RequestContext) -> None:
+        """Hosted authentication happens in a browser, which must not need this proxy: send it to the public host."""
+        location = self._public_hosts[context.route.api].encode() + context.target
+        fields = [(b"Location", location), (b"Content-Length", b"0"), *_own_fields(context.request_id, 0, None)]
+        exchange.answer(302, _REASONS[302], fields, NO_BODY, b"")
+        self._record(exchange, context, None, 302, None)
+
+    def _relay(self, exchange: Exchange, context: RequestContext, errand: Errand, relay: Relay) -> None:
+        head = relay.response.head
+        fields = head.end_to_end()
+        request_id = None if b"x-request-id" in head.index else context.request_id
+        fields += _own_fields(request_id, errand.attempts, _pair(relay.verdict))
+        exchange.answer(head.status, head.reason, fields, head.framing, relay.response.body)
+
+    def _record(
+        self,
+        exchange: Exchange,
+        context: RequestContext | None,
+        errand: Errand | None,
+        status: int,
+        verdict: tuple[Origin, Cause] | None,
+        request_id: str = "",
+    ) -> None:
+        """One line per request, when it is over."""
+        ended = "caller_left" if exchange.gone else "cut" if exchange.cut else "complete"
+        origin, cause = verdict or (None, None)
+        self._log.request(
+            RequestEnded(
+                request_id or (context.request_id if context else ""),
+                context.route.api if context else "-",
+                context.route.name if context else "-",
+                context.method if context else "-",
+                status,
+                cause,
+                origin,
+                ended,
+                errand.attempts if errand else 0,
+                time.monotonic() - exchange.started_at,
+                errand.upstream_s if errand else 0.0,
+                exchange.sent_bytes,
+            )
+        )
+
+
+def _own_fields(request_id: str | None, attempts: int, verdict: tuple[Origin, Cause] | None) -> list[Field]:
+    fields = [(b"X-Nylas-Proxy-Attempts", b"%d" % attempts), (b"X-Nylas-Proxy-Waited", b"0")]
+    if request_id is not None:
+        fields.append((b"X-Request-Id", request_id.encode("ascii")))
+    if verdict is not None:
+        fields += ((b"X-Nylas-Proxy-Origin", verdict[0].encode()), (b"X-Nylas-Proxy-Cause", verdict[1].encode()))
+    return fields
+
+
+def _pair(verdict: Verdict | None) -> tuple[Origin, Cause] | None:
+    return None if verdict is None else (verdict.origin, verdict.cause)
+
+
+def _problem_of(refusal: Refusal) -> Problem:
+    retry_after_s = 1.0 if refusal.reason is RefusalReason.OVERLOADED else None
+    return Problem(refusal.reason.value, _CAUSES[refusal.reason], refusal.detail, retry_after_s=retry_after_s)

@@ -1,0 +1,126 @@
+"""The way of a request: one loop, one back-edge."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, assert_never
+
+from proxy.core.decide import Again, Answer, TransportFailure, decide
+from proxy.core.model import Reply
+from proxy.core.normalise import normalise, problem_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxy.core.classify import Classifier
+    from proxy.core.model import Cause, CauseText, ErrorAnswer, Origin, RequestContext, Verdict
+    from proxy.upstream import Upstream
+    from proxy.wire.body import Body
+    from proxy.wire.call import Response
+    from proxy.wire.head import RequestHead, ResponseHead
+
+_FIRST_ERROR_STATUS: Final = 400
+_READABLE_CODINGS: Final = frozenset({b"", b"identity", b"gzip", b"x-gzip", b"deflate"})
+
+
+class Errand:
+    """One request on its way, and what has been done about it so far.
+
+    Attributes:
+        context: What it is.
+        head: As it came.
+        body: As it comes.
+        on_interim: Told each interim answer of upstream.
+        unsafe: A second one, or a lost one, would be noticed.
+        raw_errors: The caller wants upstream's own error bodies.
+        attempts: How often upstream was asked.
+        sent: Bytes of it have left.
+        upstream_s: Time spent waiting for upstream.
+        response: What upstream answered, while its body may still come.
+    """
+
+    __slots__ = ("attempts", "body", "context", "has_body", "head", "on_interim", "raw_errors", "response", "sent", "unsafe", "upstream_s")
+
+    def __init__(self, context: RequestContext, head: RequestHead, body: Body, on_interim: Callable[[ResponseHead], None]) -> None:
+        self.context = context
+        self.head = head
+        self.body = body
+        self.on_interim = on_interim
+        self.unsafe = context.method in context.route.unsafe_methods
+        self.has_body = not (body.ended and body.received_bytes == 0)
+        self.raw_errors = head.index.get(b"x-nylas-proxy-errors", b"").lower() == b"raw"
+        self.attempts = 0
+        self.sent = False
+        self.upstream_s = 0.0
+        self.response: Response | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Pass upstream's response through; `verdict` says what an error is whose body stays as it is."""
+
+    response: Response
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An error in the one shape, upstream's or ours."""
+
+    answer: ErrorAnswer
+    cause: Cause
+    origin: Origin
+
+
+class Pipeline:
+    """Forwards, classifies, decides, normalises."""
+
+    def __init__(self, upstream: Upstream, classifier: Classifier, texts: Mapping[Cause, CauseText], error_max_bytes: int) -> None:
+        self._upstream = upstream
+        self._classifier = classifier
+        self._texts = texts
+        self._error_max_bytes = error_max_bytes
+
+    async def run(self, errand: Errand) -> Relay | Told:
+        """Bring the request to upstream and say what to tell the caller."""
+        while True:
+            # Admission has its place here: every attempt, the first and the repeated one, will ask the ledger before it goes.
+            errand.attempts += 1
+            started_at = time.monotonic()
+            outcome = await self._upstream.attempt(errand)
+            errand.upstream_s += time.monotonic() - started_at
+            if not isinstance(outcome, TransportFailure):
+                errand.response = outcome
+                return await self._conclude(errand, outcome)
+            context = errand.context
+            match decide(outcome, method=context.method, has_body=errand.has_body, unsafe=errand.unsafe, attempts=errand.attempts):
+                case Again():
+                    continue
+                case Answer(problem):
+                    answer = problem_answer(
+                        problem, context, texts=self._texts, request_id=context.request_id, attempts=errand.attempts, now=time.time()
+                    )
+                    return Told(answer, problem.cause, problem.origin)
+                case unreachable:
+                    assert_never(unreachable)
+
+    async def _conclude(self, errand: Errand, response: Response) -> Relay | Told:
+        """Relay a success as it is; read, judge and normalise an error."""
+        head = response.head
+        if head.status < _FIRST_ERROR_STATUS:
+            return Relay(response, None)
+        fields = tuple(head.end_to_end())
+        if errand.raw_errors or errand.context.method == "HEAD" or head.index.get(b"content-encoding", b"").lower() not in _READABLE_CODINGS:
+            reply = Reply(head.status, fields, b"")
+            return Relay(response, self._classifier.classify(reply, errand.context, now=time.time()))
+        started_at = time.monotonic()
+        body, cut = await response.body.read(self._error_max_bytes)
+        errand.upstream_s += time.monotonic() - started_at
+        if cut:
+            response.abandon()
+        now = time.time()
+        reply = Reply(head.status, fields, body, cut)
+        verdict = self._classifier.classify(reply, errand.context, now=now)
+        answer = normalise(reply, errand.context, verdict, texts=self._texts, attempts=errand.attempts, now=now)
+        return Told(answer, verdict.cause, verdict.origin)

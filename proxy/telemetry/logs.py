@@ -1,0 +1,105 @@
+"""The log: structlog for events, and one lean line per request that does not pass through its processors.
+
+A line through structlog costs 17 µs of CPU in place, the lean record a few; there is one per request.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+
+from proxy.telemetry.line_writer import LineWriter
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from proxy.core.events import RequestEnded
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_encode = msgspec.json.Encoder().encode
+
+
+class Log:
+    """Events and requests, written to standard output as JSON or, on a terminal, readable."""
+
+    def __init__(self, form: str, level: str, descriptor: int = 1) -> None:
+        self._pretty = form == "console" or (form == "auto" and sys.stdout.isatty())
+        self._requests = _LEVELS[level] <= _LEVELS["info"]
+        self.writer = LineWriter(descriptor)
+        self._events = structlog.wrap_logger(
+            _Lines(self.writer),
+            processors=[structlog.processors.add_log_level, _add_time, self._rendered],
+            wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        )
+        self._console = structlog.dev.ConsoleRenderer() if self._pretty else None
+
+    def event(self, name: str, **facts: object) -> None:
+        """Something that an operator wants to know."""
+        self._events.info(name, **facts)
+
+    def warning(self, name: str, **facts: object) -> None:
+        """Something that an operator should look at."""
+        self._events.warning(name, **facts)
+
+    def bug(self, error: BaseException, request_id: str) -> None:
+        """A failure of this program: where, never with which values."""
+        where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+        self._events.error("proxy.bug", error=type(error).__name__, where=where, request_id=request_id)
+
+    def request(self, ended: RequestEnded) -> None:
+        """The access line."""
+        if not self._requests:
+            return
+        record = {
+            "event": "request",
+            "ts": round(time.time(), 6),
+            "request_id": ended.request_id,
+            "api": ended.api,
+            "route": ended.route,
+            "method": ended.method,
+            "status": ended.status,
+            "cause": ended.cause,
+            "origin": ended.origin,
+            "ended": ended.ended,
+            "attempts": ended.attempts,
+            "duration_ms": round(ended.duration_s * 1000, 3),
+            "upstream_ms": round(ended.upstream_s * 1000, 3),
+            "sent_bytes": ended.sent_bytes,
+        }
+        if self._console is not None:
+            record["ts"] = _readable_time(time.time())
+            self.writer.write(self._line(record))
+        else:
+            self.writer.write(_encode(record) + b"\n")
+
+    def _rendered(self, _logger: object, _method: str, record: MutableMapping[str, Any]) -> bytes:
+        if self._console is not None:
+            return self._line(record)
+        return _encode({"event": record.pop("event"), **record}) + b"\n"
+
+    def _line(self, record: MutableMapping[str, Any]) -> bytes:
+        assert self._console is not None  # noqa: S101 - callers see to it
+        shown = {"timestamp": record.pop("ts"), **{key: value for key, value in record.items() if value is not None}}
+        return f"{self._console(None, '', shown)}\n".encode()
+
+
+class _Lines:
+    """What structlog calls with a rendered line, under the name of each level."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        self.msg = self.debug = self.info = self.warning = self.error = self.critical = writer.write
+
+
+def _add_time(_logger: object, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    record["ts"] = round(time.time(), 6)
+    return record
+
+
+def _readable_time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S.%f")[:-3]

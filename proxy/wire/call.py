@@ -1,0 +1,79 @@
+"""What a call upstream ends with: a response whose body still comes, or a failure. Values, never exceptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.wire.body import Body
+    from proxy.wire.framing import Framing
+    from proxy.wire.head import ResponseHead
+    from proxy.wire.limits import CallLimits
+
+
+class CallEnd(Enum):
+    """Why a call ended without a response."""
+
+    UNREACHABLE = "no connection"
+    FULL = "no connection is free"
+    CLOSED = "the connection ended before a response"
+    UNREADABLE = "the response is not readable"
+    TIMEOUT = "no response in time"
+    REQUEST_BROKEN = "the request's body broke off"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailure:
+    """A call without a response.
+
+    Attributes:
+        end: Why.
+        detail: One sentence that quotes nothing of the request.
+        sent: Bytes of the request have left.
+        reused: The connection had served a request before, so upstream may have closed it before it saw this one.
+        got_bytes: Something of a response had arrived.
+        broken_by: What broke the request's body, where that is the end.
+    """
+
+    end: CallEnd
+    detail: str
+    sent: bool = False
+    reused: bool = False
+    got_bytes: bool = False
+    broken_by: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it goes upstream.
+
+    Attributes:
+        head: Its rendered head.
+        method: Its method, which decides about the response's body.
+        framing: How its body is delimited.
+        body: Its body.
+        limits: Its time-outs.
+        on_interim: Told each interim (1xx) answer.
+    """
+
+    head: bytes
+    method: bytes
+    framing: Framing
+    body: Body
+    limits: CallLimits
+    on_interim: Callable[[ResponseHead], None]
+
+
+class Response:
+    """A response: its head, its body as it comes, and the way to let go of it."""
+
+    __slots__ = ("abandon", "body", "head")
+
+    def __init__(self, head: ResponseHead, body: Body, abandon: Callable[[], None]) -> None:
+        self.head = head
+        self.body = body
+        self.abandon = abandon

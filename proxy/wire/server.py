@@ -1,0 +1,82 @@
+"""Listens, keeps count of connections, sweeps their time-outs, drains."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from proxy.wire.server_connection import ServerConnection
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from proxy.wire.exchange import Exchange
+    from proxy.wire.limits import ServerLimits
+
+
+class Server:
+    """The listening side.
+
+    Attributes:
+        limits: The bounds towards clients.
+        handle: Called with each request when its turn has come.
+        draining: No connection takes a further request.
+    """
+
+    def __init__(self, limits: ServerLimits, handle: Callable[[Exchange], None]) -> None:
+        self.limits = limits
+        self.handle = handle
+        self.draining = False
+        self._connections: set[ServerConnection] = set()
+        self._listener: asyncio.Server | None = None
+        self._empty: asyncio.Future[None] | None = None
+
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
+        """Accept connections; returns the port. Raises OSError where the address cannot be had."""
+        loop = asyncio.get_running_loop()
+        handshake_s = self.limits.head_timeout_s if tls else None
+        self._listener = await loop.create_server(
+            lambda: ServerConnection(self, loop), host, port, ssl=tls, backlog=1024, ssl_handshake_timeout=handshake_s
+        )
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    def opened(self, connection: ServerConnection) -> None:
+        """A connection is there."""
+        self._connections.add(connection)
+
+    def closed(self, connection: ServerConnection) -> None:
+        """A connection is gone."""
+        self._connections.discard(connection)
+        if not self._connections and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
+
+    def is_full(self) -> bool:
+        """The newest connection is one too many."""
+        return len(self._connections) > self.limits.max_connections
+
+    def sweep(self, now: float) -> None:
+        """End what has taken too long."""
+        for connection in list(self._connections):
+            connection.check(now)
+
+    async def drain(self, timeout_s: float) -> int:
+        """Take no new connection, let the requests at hand finish; returns how many connections are left after `timeout_s`."""
+        self.draining = True
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self._connections):
+            connection.close_if_idle()
+        await self._wait_until_empty(timeout_s)
+        return len(self._connections)
+
+    async def close(self) -> None:
+        """Give what was answered last the time to leave, then end every connection."""
+        await self._wait_until_empty(self.limits.linger_s)
+        for connection in list(self._connections):
+            connection.abort()
+
+    async def _wait_until_empty(self, timeout_s: float) -> None:
+        if self._connections:
+            self._empty = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._empty], timeout=timeout_s)

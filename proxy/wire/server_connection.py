@@ -1,0 +1,226 @@
+"""The client's side of the proxy: one connection, its requests in order, its time-outs (RFC 9112 section 9)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final, cast
+
+from proxy.wire.exchange import Exchange
+from proxy.wire.flow import REQUESTS_WAITING, TAKER_FULL, Flow
+from proxy.wire.head import Field, Refusal, RefusalReason, RequestHead
+from proxy.wire.request_reader import RequestReader
+
+if TYPE_CHECKING:
+    from proxy.wire.server import Server
+
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+_NEVER: Final = float("inf")
+
+
+class ServerConnection(asyncio.Protocol):
+    """Reads requests, hands them out one at a time, writes the answers in order."""
+
+    _transport: asyncio.Transport
+    _flow: Flow
+
+    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._loop = loop
+        self._reader = RequestReader(server.limits, self)
+        self._queue: deque[Exchange] = deque()
+        self._running: Exchange | None = None
+        self._waiting_since = self._last_read_at = loop.time()
+        self._linger_until = _NEVER
+        self._paused_at = _NEVER
+        self._unsent_bytes = 0
+        self.served = 0
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._flow = Flow(self._transport)
+        self._server.opened(self)
+        if self._server.is_full():
+            self._reader.refuse(Refusal(RefusalReason.OVERLOADED, "more connections than this proxy accepts"))
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the client: read them, or let them run into nothing while lingering."""
+        if self._linger_until != _NEVER:
+            return
+        self._last_read_at = self._loop.time()
+        was_in_head = self._reader.in_head
+        self._reader.feed(data)
+        if self._reader.in_head and not was_in_head:
+            self._waiting_since = self._last_read_at
+
+    def eof_received(self) -> bool:
+        """The client has closed its half. That counts as leaving: nothing tells it from a client that is gone."""
+        self._client_left()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        del exc  # a reset and an end are the same here: nobody reads any more
+        self._server.closed(self)
+        self._client_left()
+
+    def pause_writing(self) -> None:
+        """The client takes nothing for now."""
+        self._paused_at = self._loop.time()
+        self._unsent_bytes = self._transport.get_write_buffer_size()
+        if self._running is not None:
+            self._running.hold()
+
+    def resume_writing(self) -> None:
+        """The client takes bytes again."""
+        self._paused_at = _NEVER
+        if self._running is not None:
+            self._running.release()
+        self._advance()
+
+    # what the reader finds
+
+    def request_head(self, head: RequestHead) -> None:
+        """A request begins."""
+        self._append(Exchange(self, head, None, time.monotonic()))
+
+    def request_data(self, data: bytes) -> None:
+        """Bytes of the request that is being read."""
+        self._queue[-1].body.feed(data)
+
+    def request_end(self, trailers: list[Field]) -> None:
+        """The request that is being read is complete."""
+        self._queue[-1].body.end(trailers)
+
+    def request_refused(self, refusal: Refusal) -> None:
+        """Nothing is read any more: the refusal belongs to the request that is being read, or stands in a request's place."""
+        if self._reader.in_body and self._queue and not self._queue[-1].finished:
+            self._queue[-1].closes = True
+            self._queue[-1].body.abort(refusal)
+        elif self._linger_until == _NEVER:
+            self._append(Exchange(self, None, refusal, time.monotonic()))
+
+    def _append(self, exchange: Exchange) -> None:
+        self._queue.append(exchange)
+        if len(self._queue) > 1:
+            self._flow.hold(REQUESTS_WAITING)
+        self._advance()
+
+    def _advance(self) -> None:
+        """Hand out the first request, unless one is being answered or the client does not take what it was answered before."""
+        if self._running is None and self._queue and self._paused_at == _NEVER:
+            self._running = self._queue[0]
+            self._server.handle(self._running)
+
+    # what an exchange needs
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def wants_close(self) -> bool:
+        """The proxy is draining."""
+        return self._server.draining
+
+    def hold_body(self) -> None:
+        """The taker of a request's body is full."""
+        self._flow.hold(TAKER_FULL)
+
+    def release_body(self) -> None:
+        """It has room again; the time that it took is not the client's."""
+        self._last_read_at = self._loop.time()
+        self._flow.release(TAKER_FULL)
+
+    def reset(self) -> None:
+        """End the connection with a reset, which no client takes for the end of an answer (RFC 9112 section 8)."""
+        raw = self._transport.get_extra_info("socket")
+        if raw is not None and not self._transport.is_closing():
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._transport.abort()
+
+    def exchange_finished(self, exchange: Exchange) -> None:
+        """The next request's turn, or the end."""
+        if self._running is not exchange:
+            return
+        self._running = None
+        self._queue.popleft()
+        self.served += 1
+        self._waiting_since = self._loop.time()
+        incomplete = not exchange.body.ended
+        exchange.body.discard()
+        if exchange.closes or (self._server.draining and not self._queue):
+            self._close(linger=incomplete or exchange.refusal is not None)
+            return
+        if len(self._queue) <= 1:
+            self._flow.release(REQUESTS_WAITING)
+        self._advance()
+
+    # endings
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is being read or answered (the proxy drains)."""
+        if not self._queue and not self._reader.in_head:
+            self._close(linger=False)
+
+    def abort(self) -> None:
+        """Close now."""
+        self._transport.abort()
+
+    def _close(self, *, linger: bool) -> None:
+        self._leave_queue()
+        if not linger:
+            self._transport.close()
+            return
+        # RFC 9112 section 9.6: close the sending half, read on for a while, so that a reset does not overtake the answer.
+        self._linger_until = self._loop.time() + self._server.limits.linger_s
+        self._flow.release(TAKER_FULL | REQUESTS_WAITING)
+        if not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _client_left(self) -> None:
+        self._leave_queue()
+        if not self._transport.is_closing() and self._transport.get_write_buffer_size() and self._linger_until == _NEVER:
+            self._transport.abort()
+
+    def _leave_queue(self) -> None:
+        self._running = None
+        waiting = list(self._queue)
+        self._queue.clear()
+        for exchange in waiting:
+            exchange.client_left()
+
+    # time-outs, looked at once per sweep
+
+    def check(self, now: float) -> None:
+        """End what has taken too long."""
+        limits = self._server.limits
+        if now >= self._linger_until:
+            self._transport.abort()
+        elif self._paused_at != _NEVER:
+            self._check_writing(now)
+        elif self._queue:
+            self._check_body(now)
+        elif self._reader.in_head:
+            if now - self._waiting_since > limits.head_timeout_s:
+                self._reader.refuse(Refusal(RefusalReason.TIMEOUT, "the request's head did not arrive in time"))
+        elif now - self._waiting_since > (limits.idle_timeout_s if self.served else limits.head_timeout_s):
+            self._transport.abort() if self._transport.get_write_buffer_size() else self._transport.close()
+
+    def _check_writing(self, now: float) -> None:
+        unsent_bytes = self._transport.get_write_buffer_size()
+        if unsent_bytes < self._unsent_bytes:
+            self._unsent_bytes = unsent_bytes
+            self._paused_at = now
+        elif now - self._paused_at > self._server.limits.write_timeout_s:
+            self.reset()
+
+    def _check_body(self, now: float) -> None:
+        if self._reader.in_body and not self._flow.is_held and now - self._last_read_at > self._server.limits.body_timeout_s:
+            self._reader.refuse(Refusal(RefusalReason.TIMEOUT, "the request's body did not arrive in time"))

@@ -1,0 +1,243 @@
+"""The proxy's side of upstream: one connection, one call at a time, its time-outs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, cast
+
+from proxy.wire.body import Body
+from proxy.wire.call import Call, CallEnd, CallFailure, Response
+from proxy.wire.flow import TAKER_FULL, Flow
+from proxy.wire.framing import Delimiter, encode_chunk, last_chunk
+from proxy.wire.response_reader import ResponseReader
+
+if TYPE_CHECKING:
+    from proxy.wire.head import Field, ResponseHead
+    from proxy.wire.pool import Pool
+
+_NEVER: Final = float("inf")
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """Sends one request at a time and reads its response.
+
+    Attributes:
+        idle_since: When the last call ended, in the loop's time.
+        key: Whose call it serves, for the caps.
+        served: How many calls it has answered.
+    """
+
+    _transport: asyncio.Transport
+    _flow: Flow
+
+    def __init__(self, pool: Pool, loop: asyncio.AbstractEventLoop) -> None:
+        self._pool = pool
+        self._loop = loop
+        self._reader = ResponseReader(pool.limits, self)
+        self._call: Call | None = None
+        self._outcome: asyncio.Future[Response | CallFailure] | None = None
+        self._response_body: Body | None = None
+        self._request_sent_at = _NEVER
+        self._last_progress_at = 0.0
+        self._keeps_alive = False
+        self._paused = False
+        self._unsent_bytes = 0
+        self.idle_since = loop.time()
+        self.key: object = None
+        self.served = 0
+
+    def is_usable(self) -> bool:
+        """A call can be sent on it."""
+        return self._call is None and not self._transport.is_closing()
+
+    def send(self, call: Call) -> asyncio.Future[Response | CallFailure]:
+        """Send a request: head and what is there of the body leave in one write; the future ends with the response's head."""
+        self._call = call
+        self._outcome = outcome = self._loop.create_future()
+        self._request_sent_at = _NEVER
+        self._last_progress_at = self._loop.time()
+        self._keeps_alive = False
+        self._reader.expect(call.method)
+        parts = [call.head]
+        data = call.body.take()
+        chunked = call.framing.delimiter is Delimiter.CHUNKED
+        if data:
+            parts.append(encode_chunk(data) if chunked else data)
+        if call.body.ended:
+            if chunked:
+                parts.append(last_chunk(call.body.trailers))
+            self._request_sent_at = self._last_progress_at
+        self._transport.write(b"".join(parts))
+        if not call.body.ended:
+            call.body.attach(self)
+        return outcome
+
+    def abandon(self) -> None:
+        """Nobody waits for this call any more: the connection ends."""
+        self._end(CallFailure(CallEnd.CLOSED, "the call was abandoned", sent=True))
+
+    def close(self) -> None:
+        """Close a connection that serves no call."""
+        self._transport.close()
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Connected (and TLS agreed)."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._flow = Flow(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of upstream; unasked ones end the connection, they would be taken for the next response."""
+        if self._call is None:
+            self._transport.abort()
+            return
+        self._last_progress_at = self._loop.time()
+        self._reader.feed(data)
+
+    def eof_received(self) -> bool:
+        """Upstream has closed: that completes a body that only the end delimits."""
+        if self._call is not None:
+            self._reader.end_of_stream()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone; what was not complete is broken off."""
+        self._pool.forget(self)
+        reset = "reset" if exc is not None else "closed"
+        self._end(self._failure(CallEnd.CLOSED, f"upstream {reset} the connection before a complete response"))
+
+    def pause_writing(self) -> None:
+        """Upstream takes nothing for now."""
+        self._paused = True
+        self._unsent_bytes = self._transport.get_write_buffer_size()
+        if self._call is not None:
+            self._call.body.hold()
+
+    def resume_writing(self) -> None:
+        """Upstream takes bytes again."""
+        self._paused = False
+        self._last_progress_at = self._loop.time()
+        if self._call is not None:
+            self._call.body.release()
+
+    # the request's body
+
+    def body_data(self, data: bytes) -> None:
+        """Send the next bytes."""
+        if self._call is None or self._transport.is_closing():
+            return
+        self._transport.write(encode_chunk(data) if self._call.framing.delimiter is Delimiter.CHUNKED else data)
+
+    def body_end(self, trailers: list[Field]) -> None:
+        """The request is complete."""
+        if self._call is None or self._transport.is_closing():
+            return
+        if self._call.framing.delimiter is Delimiter.CHUNKED:
+            self._transport.write(last_chunk(trailers))
+        self._request_sent_at = self._last_progress_at = self._loop.time()
+        self._release_if_done()
+
+    def body_broken(self, why: object) -> None:
+        """The request will never be complete: upstream must not take what it has for one."""
+        if self._call is not None:
+            self._end(self._failure(CallEnd.REQUEST_BROKEN, "the request's body broke off", broken_by=why))
+
+    # what the reader finds
+
+    def response_head(self, head: ResponseHead) -> None:
+        """Interim answers are relayed; the final one ends the waiting."""
+        if self._call is None:
+            return
+        if head.status < 200:  # noqa: PLR2004 - RFC 9110 section 15.2
+            self._call.on_interim(head)
+            return
+        options = head.connection_options()
+        self._keeps_alive = not head.is_http_10 and b"close" not in options and head.framing.delimiter is not Delimiter.CLOSE
+        self._response_body = Body(self)
+        if self._outcome is not None and not self._outcome.done():
+            self._outcome.set_result(Response(head, self._response_body, self.abandon))
+
+    def response_data(self, data: bytes) -> None:
+        """Bytes of the response's body."""
+        if self._response_body is not None:
+            self._response_body.feed(data)
+
+    def response_end(self, trailers: list[Field]) -> None:
+        """The response is complete."""
+        if self._response_body is not None:
+            self._response_body.end(trailers)
+        self._release_if_done()
+
+    def response_unreadable(self, detail: str) -> None:
+        """What comes is no response."""
+        self._end(self._failure(CallEnd.UNREADABLE, f"upstream's response cannot be passed on: {detail}"))
+
+    # the response body's source
+
+    def hold_body(self) -> None:
+        """The client takes no more for now."""
+        self._flow.hold(TAKER_FULL)
+
+    def release_body(self) -> None:
+        """It takes more; the time that it took is not upstream's."""
+        self._last_progress_at = self._loop.time()
+        self._flow.release(TAKER_FULL)
+
+    # endings
+
+    def _failure(self, end: CallEnd, detail: str, broken_by: object = None) -> CallFailure:
+        return CallFailure(end, detail, sent=True, reused=self.served > 0, got_bytes=self._reader.got_bytes, broken_by=broken_by)
+
+    def _release_if_done(self) -> None:
+        """Take the next call once request and response are complete; a response before the request's end leaves no usable connection."""
+        if self._call is None or not self._reader.finished:
+            return
+        call, self._call = self._call, None
+        complete = self._request_sent_at != _NEVER
+        self.served += 1
+        self._response_body = None
+        if not complete:
+            call.body.discard()
+        if complete and self._keeps_alive and not self._transport.is_closing():
+            self.idle_since = self._loop.time()
+            self._pool.give_back(self)
+        else:
+            self._transport.abort()
+
+    def _end(self, failure: CallFailure) -> None:
+        """End the connection and whatever it serves."""
+        call, self._call = self._call, None
+        if call is not None:
+            if self._outcome is not None and not self._outcome.done():
+                self._outcome.set_result(failure)
+            if self._response_body is not None:
+                self._response_body.abort(failure)
+            if not call.body.ended and call.body.broken is None:
+                call.body.discard()
+        self._response_body = None
+        self._transport.abort()
+
+    # time-outs, looked at once per sweep
+
+    def check(self, now: float) -> None:
+        """End what has taken too long."""
+        call = self._call
+        if call is None:
+            if now - self.idle_since > self._pool.limits.idle_timeout_s:
+                self._transport.close()
+        elif self._paused:
+            self._check_upload(now, call)
+        elif self._response_body is not None:
+            if not self._flow.is_held and now - self._last_progress_at > call.limits.stall_timeout_s:
+                self._end(self._failure(CallEnd.TIMEOUT, "upstream's response stalled"))
+        elif now - self._request_sent_at > call.limits.response_timeout_s:
+            self._end(self._failure(CallEnd.TIMEOUT, "upstream did not respond in time"))
+
+    def _check_upload(self, now: float, call: Call) -> None:
+        unsent_bytes = self._transport.get_write_buffer_size()
+        if unsent_bytes < self._unsent_bytes:
+            self._unsent_bytes = unsent_bytes
+            self._last_progress_at = now
+        elif now - self._last_progress_at > call.limits.stall_timeout_s:
+            self._end(self._failure(CallEnd.TIMEOUT, "upstream stopped taking the request"))
