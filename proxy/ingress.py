@@ -10,6 +10,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from proxy.core.decide import finishes_without_caller
 from proxy.core.events import RequestEnded
 from proxy.core.identify import collapse_leading_slashes, identify
 from proxy.core.model import Api, Cause, Origin, Problem
@@ -71,13 +72,14 @@ class Ingress:
         self._running: dict[Exchange, asyncio.Task[None]] = {}
         self._id_prefix = secrets.token_hex(6)
         self._ids = itertools.count(1)
+        self._loop = asyncio.get_running_loop()
 
     def handle(self, exchange: Exchange) -> None:
         """Answer one request; its turn has come."""
         if exchange.head is None:
             self._refuse(exchange)
             return
-        self._running[exchange] = asyncio.create_task(self._serve(exchange))
+        self._running[exchange] = self._loop.create_task(self._serve(exchange))
 
     def refuse_running(self) -> None:
         """Answer what is not answered yet: the time for draining is over."""
@@ -91,7 +93,7 @@ class Ingress:
     async def _serve(self, exchange: Exchange) -> None:
         context = self._context(exchange)
         try:
-            problem = await self._answered_here(exchange, context)
+            problem = await self._empty_put(exchange) if self._refuse_empty_put and context.method == "PUT" and context.route.api is Api.V2 else None
             if problem is not None:
                 self._tell_problem(exchange, context, problem, attempts=0)
             elif context.route.hosted_auth and context.method in {"GET", "HEAD"}:
@@ -120,29 +122,33 @@ class Ingress:
             if exchange.gone:
                 self._record(exchange, context, errand, 0, None)
             raise
-        refusal = exchange.body.broken
-        if isinstance(result, Told) and isinstance(refusal, Refusal):
-            self._tell_problem(exchange, context, _problem_of(refusal), attempts=errand.attempts)
+        broken_by = exchange.body.broken
+        if isinstance(result, Told) and isinstance(broken_by, Refusal):
+            self._tell_problem(exchange, context, _problem_of(broken_by), attempts=errand.attempts)
+        elif isinstance(result, Told) and broken_by is not None:
+            self._record(exchange, context, errand, 0, None)  # the caller left in the middle of its upload: there is nobody to tell
         elif isinstance(result, Told):
-            self._tell(exchange, result.answer)
-            self._record(exchange, context, errand, result.answer.status, (result.origin, result.cause))
+            self._tell(exchange, result.answer, result.reason)
+            told_id = next((value for name, value in result.answer.fields if name.lower() == b"x-request-id"), b"")
+            self._record(exchange, context, errand, result.answer.status, (result.origin, result.cause), told_id)
         else:
             self._relay(exchange, context, errand, result)
             if not exchange.finished:
                 await exchange.wait_finished()
-            self._record(exchange, context, errand, result.response.head.status, _pair(result.verdict))
+            head = result.response.head
+            self._record(exchange, context, errand, head.status, _pair(result.verdict), head.index.get(b"x-request-id", b""))
 
     def _caller_left(self, exchange: Exchange, errand: Errand) -> None:
-        """Cancel the call, unless it is unsafe and all of it has left: that one is finished, because upstream will carry it out anyway."""
+        """Cancel the call, unless all of a request has left that upstream carries out anyway."""
+        if errand.sent and errand.body.ended and finishes_without_caller(errand.context):
+            return
         if errand.response is not None:
             errand.response.abandon()
-        elif not (errand.unsafe and errand.sent and errand.body.ended):
+        else:
             self._running[exchange].cancel()
 
-    async def _answered_here(self, exchange: Exchange, context: RequestContext) -> Problem | None:
+    async def _empty_put(self, exchange: Exchange) -> Problem | None:
         """Nylas v2 answers 400 to a PUT without a body; that needs no call (its documentation of errors says so)."""
-        if not (self._refuse_empty_put and context.method == "PUT" and context.route.api is Api.V2):
-            return None
         await exchange.body.wait_for_first()
         return _EMPTY_PUT if exchange.body.ended and exchange.body.received_bytes == 0 else None
 
@@ -164,12 +170,12 @@ class Ingress:
         request_id = self._next_id() if context is None else context.request_id
         answer = problem_answer(problem, context, texts=self._texts, request_id=request_id, attempts=attempts, now=time.time())
         self._tell(exchange, answer)
-        self._record(exchange, context, None, problem.status, (problem.origin, problem.cause), request_id)
+        self._record(exchange, context, None, problem.status, (problem.origin, problem.cause), request_id.encode())
 
-    def _tell(self, exchange: Exchange, answer: ErrorAnswer) -> None:
+    def _tell(self, exchange: Exchange, answer: ErrorAnswer, reason: bytes = b"") -> None:
         body = b"" if exchange.head is not None and exchange.head.method == b"HEAD" else answer.body
         fields = [*answer.fields, (b"X-Nylas-Proxy-Waited", b"0")]
-        exchange.answer(answer.status, _REASONS.get(answer.status, b""), fields, NO_BODY, body)
+        exchange.answer(answer.status, reason or _REASONS.get(answer.status, b""), fields, NO_BODY, body)
 
     def _redirect(self, exchange: Exchange, context: RequestContext) -> None:
         """Hosted authentication happens in a browser, which must not need this proxy: send it to the public host."""
@@ -192,14 +198,14 @@ class Ingress:
         errand: Errand | None,
         status: int,
         verdict: tuple[Origin, Cause] | None,
-        request_id: str = "",
+        told_id: bytes = b"",
     ) -> None:
-        """One line per request, when it is over."""
+        """One line per request, when it is over, under the id that the caller was told."""
         ended = "caller_left" if exchange.gone else "cut" if exchange.cut else "complete"
         origin, cause = verdict or (None, None)
         self._log.request(
             RequestEnded(
-                request_id or (context.request_id if context else ""),
+                told_id.decode("latin-1") or (context.request_id if context else ""),
                 context.route.api if context else "-",
                 context.route.name if context else "-",
                 context.method if context else "-",

@@ -66,11 +66,12 @@ class Relay:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An error in the one shape, upstream's or ours."""
+    """An error in the one shape, upstream's or ours; `reason` is upstream's phrase, empty where there is none."""
 
     answer: ErrorAnswer
     cause: Cause
     origin: Origin
+    reason: bytes = b""
 
 
 class Pipeline:
@@ -123,4 +124,4 @@ class Pipeline:
         reply = Reply(head.status, fields, body, cut)
         verdict = self._classifier.classify(reply, errand.context, now=now)
         answer = normalise(reply, errand.context, verdict, texts=self._texts, attempts=errand.attempts, now=now)
-        return Told(answer, verdict.cause, verdict.origin)
+        return Told(answer, verdict.cause, verdict.origin, head.reason)

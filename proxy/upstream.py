@@ -48,7 +48,9 @@ class Upstream:
         """Send the request once and wait for the response's head; a cancelled attempt closes its connection."""
         context = errand.context
         pool = self._pools[context.route.api]
-        connection = await pool.acquire(context.grant or b"", _idle_max_s(errand))
+        # Whose call it is, for the caps on connections: the grant's, else the credential's, which never leaves this process' memory.
+        key, idle_max_s = context.grant or errand.head.index.get(b"authorization", b""), _idle_max_s(errand)
+        connection = pool.acquire_now(key, idle_max_s) or await pool.acquire(key, idle_max_s)
         if isinstance(connection, CallFailure):
             return _translated(connection)
         head = render_request(errand.head, context.target, pool.dialer.origin.authority, PRIVATE_PREFIX)

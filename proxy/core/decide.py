@@ -6,12 +6,17 @@ Later rules (which refusals and errors of upstream may be repeated) join this ta
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from proxy.core.model import Cause, Origin, Problem
 
+if TYPE_CHECKING:
+    from proxy.core.model import RequestContext
+
 _REPEATED_ON_STALE: Final = frozenset({"GET", "HEAD"})
 _MAX_ATTEMPTS_ON_STALE: Final = 2
+
+_CHANGES_STATE: Final = frozenset({"PUT", "PATCH", "DELETE"})  # repeatable on most routes, and carried out all the same
 
 _STATUS_AND_ORIGIN: Final = {
     Cause.UPSTREAM_UNREACHABLE: (502, Origin.NETWORK),
@@ -51,6 +56,14 @@ class Answer:
     """Tell the caller."""
 
     problem: Problem
+
+
+def finishes_without_caller(context: RequestContext) -> bool:
+    """Tell whether a request that has left is brought to its end when its caller leaves.
+
+    Nylas carries it out anyway, so what remains is to know how it ended. Read-only POSTs are not worth it.
+    """
+    return context.method in context.route.unsafe_methods or context.method in _CHANGES_STATE
 
 
 def decide(failure: TransportFailure, *, method: str, has_body: bool, unsafe: bool, attempts: int) -> Again | Answer:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import socket
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
@@ -23,7 +24,7 @@ class DialError(Exception):
     """No connection could be made; the text quotes no address that a caller sent, because no caller names one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Origin:
     """Where an upstream listens."""
 
@@ -37,7 +38,7 @@ class Origin:
         parts = urlsplit(url)
         return cls(parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme])
 
-    @property
+    @cached_property
     def authority(self) -> bytes:
         """What the Host field says (RFC 9110 section 7.2): the port only where it is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host

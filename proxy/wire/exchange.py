@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.wire.body import Body
-from proxy.wire.framing import Delimiter, encode_chunk, last_chunk
+from proxy.wire.framing import CHUNKED, UNTIL_CLOSE, encode_chunk, last_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -99,8 +99,8 @@ class Exchange:
                 body.discard()
             return
         is_http_10 = self.head is not None and self.head.is_http_10
-        self._chunked = framing.delimiter is Delimiter.CHUNKED and not is_http_10
-        if framing.delimiter is Delimiter.CHUNKED and is_http_10:
+        self._chunked = framing is CHUNKED and not is_http_10
+        if framing is CHUNKED and is_http_10:
             fields = [field for field in fields if field[0].lower() not in {b"transfer-encoding", b"trailer"}]
         self.closes |= self._must_close(framing)
         parts = _render(status, reason, fields)
@@ -108,7 +108,7 @@ class Exchange:
         self._send(parts, body)
 
     def _must_close(self, framing: Framing) -> bool:
-        if self.head is None or self.head.is_http_10 or framing.delimiter is Delimiter.CLOSE:
+        if self.head is None or self.head.is_http_10 or framing is UNTIL_CLOSE:
             return True
         return not self.body.ended or b"close" in self.head.connection_options() or self._connection.wants_close()
 
@@ -173,6 +173,7 @@ class Exchange:
     def _finish(self) -> None:
         self.finished = True
         self._answer_body = None
+        self.on_gone = None  # or every request would leave a cycle for the garbage collector: a fifth of all CPU time
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
         self._connection.exchange_finished(self)

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from proxy.wire.head import RequestHead, ResponseHead
 
 
-class Delimiter(Enum):
-    """What ends a body."""
+class Framing(NamedTuple):
+    """What ends a body: its length in bytes, unless it is one of the three below, which are compared by identity."""
 
-    NOTHING = "there is no body"
-    LENGTH = "its length"
-    CHUNKED = "the last chunk"
-    CLOSE = "the end of the connection"
+    length_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Framing:
-    """A body's delimiter, and its length in bytes where that is the delimiter."""
-
-    delimiter: Delimiter
-    length_bytes: int = 0
-
-
-NO_BODY: Final = Framing(Delimiter.NOTHING)
-CHUNKED: Final = Framing(Delimiter.CHUNKED)
-UNTIL_CLOSE: Final = Framing(Delimiter.CLOSE)
+NO_BODY: Final = Framing(0)
+CHUNKED: Final = Framing(0)
+UNTIL_CLOSE: Final = Framing(0)
 
 _NO_CONTENT = 204
 _NOT_MODIFIED = 304
@@ -56,7 +43,7 @@ def request_framing(head: RequestHead) -> Framing:
     length = head.index.get(b"content-length")
     if length is None:
         return NO_BODY
-    return Framing(Delimiter.LENGTH, _length_bytes(length))
+    return Framing(_length_bytes(length))
 
 
 def response_framing(head: ResponseHead, method: bytes) -> Framing:
@@ -72,7 +59,7 @@ def response_framing(head: ResponseHead, method: bytes) -> Framing:
         return CHUNKED
     if length_bytes is None:
         return UNTIL_CLOSE
-    return Framing(Delimiter.LENGTH, length_bytes)
+    return Framing(length_bytes)
 
 
 def _length_bytes(value: bytes) -> int:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from proxy.wire.framing import Framing
 
 Field = tuple[bytes, bytes]
+ReadField = tuple[bytes, bytes, bytes]
 
 # RFC 9110 section 7.6.1, and what older agents treat the same way. Transfer-Encoding is missing on purpose: both sides
 # keep the coding that the sender chose, so the field stays where it stood.
@@ -18,6 +19,14 @@ HOP_BY_HOP: Final = frozenset({b"connection", b"keep-alive", b"proxy-connection"
 
 # Naming one of these in Connection must not take a message's framing or destination away.
 NEVER_DROPPED: Final = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer"})
+
+_OPTIONS_WITHOUT_FIELDS: Final = frozenset({b"close", b"keep-alive"})
+_USUAL_OPTIONS: Final = {
+    b"": frozenset[bytes](),
+    b"close": frozenset({b"close"}),
+    b"keep-alive": frozenset({b"keep-alive"}),
+    b"Keep-Alive": frozenset({b"keep-alive"}),
+}
 
 # RFC 3986 section 3.2.2 and RFC 9112 section 3.2: a host, a bracketed address, an optional port; empty where there is no authority.
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
@@ -51,42 +60,44 @@ class Head:
     """The fields of one message.
 
     Attributes:
-        fields: (name, value) as received, trailing blanks of values trimmed (RFC 9110 section 5.5: they are no part of it).
-        names: The names in lower case, in the same order.
+        fields: (name in lower case, name, value) as received; trailing blanks are no part of a value (RFC 9110 section 5.5).
         index: First look-up by lower-case name; duplicates are joined with a comma (RFC 9110 section 5.3).
         framing: How the body is delimited.
     """
 
-    __slots__ = ("fields", "framing", "index", "names")
+    __slots__ = ("fields", "framing", "index")
 
     framing: Framing
 
-    def __init__(self, fields: list[Field]) -> None:
+    def __init__(self, fields: list[ReadField]) -> None:
         self.fields = fields
-        self.names = names = [name.lower() for name, _ in fields]
-        self.index = index = dict(zip(names, [value for _, value in fields], strict=True))
-        if len(index) != len(names):
+        self.index = index = {lower: value for lower, _, value in fields}
+        if len(index) != len(fields):
             self._join_duplicates()
 
     def _join_duplicates(self) -> None:
         joined: dict[bytes, bytes] = {}
-        for name, (_, value) in zip(self.names, self.fields, strict=True):
-            joined[name] = joined[name] + b", " + value if name in joined else value
+        for lower, _, value in self.fields:
+            joined[lower] = joined[lower] + b", " + value if lower in joined else value
         self.index = joined
 
     def connection_options(self) -> frozenset[bytes]:
         """The options that the Connection field names, in lower case (RFC 9110 section 7.6.1)."""
-        value = self.index.get(b"connection")
-        if value is None:
-            return frozenset()
+        value = self.index.get(b"connection", b"")
+        known = _USUAL_OPTIONS.get(value)
+        if known is not None:
+            return known
         return frozenset(option.strip(b" \t") for option in value.lower().split(b","))
 
-    def end_to_end(self, private_prefix: bytes = b"") -> list[Field]:
-        """The fields that travel on: hop-by-hop ones left out, and those whose lower-case name begins with `private_prefix`."""
-        drop = (self.connection_options() - NEVER_DROPPED) | HOP_BY_HOP
-        if private_prefix:
-            return [f for name, f in zip(self.names, self.fields, strict=True) if name not in drop and not name.startswith(private_prefix)]
-        return [f for name, f in zip(self.names, self.fields, strict=True) if name not in drop]
+    def dropped_names(self) -> frozenset[bytes]:
+        """The lower-case names of the fields that end here."""
+        options = self.connection_options()
+        return HOP_BY_HOP if options <= _OPTIONS_WITHOUT_FIELDS else HOP_BY_HOP | (options - NEVER_DROPPED)
+
+    def end_to_end(self) -> list[Field]:
+        """The fields that travel on, hop-by-hop ones left out."""
+        drop = self.dropped_names()
+        return [(name, value) for lower, name, value in self.fields if lower not in drop]
 
 
 class RequestHead(Head):
@@ -100,7 +111,7 @@ class RequestHead(Head):
 
     __slots__ = ("is_http_10", "method", "target")
 
-    def __init__(self, method: bytes, target: bytes, *, is_http_10: bool, fields: list[Field]) -> None:
+    def __init__(self, method: bytes, target: bytes, *, is_http_10: bool, fields: list[ReadField]) -> None:
         super().__init__(fields)
         self.method = method
         self.target = target
@@ -112,10 +123,10 @@ class ResponseHead(Head):
 
     __slots__ = ("is_http_10", "reason", "status")
 
-    def __init__(self, status: int, reason: bytes, *, is_http_10: bool, fields: list[Field]) -> None:
+    def __init__(self, status: int, reason: bytes, *, is_http_10: bool, fields: list[ReadField]) -> None:
         if status in _WITHOUT_BODY:
             # RFC 9112 sections 6.1 and 6.2 forbid these here, and some clients would wait for the body that they announce.
-            fields = [field for field in fields if field[0].lower() not in _WITHOUT_BODY[status]]
+            fields = [field for field in fields if field[0] not in _WITHOUT_BODY[status]]
         super().__init__(fields)
         self.status = status
         self.reason = reason
@@ -148,13 +159,11 @@ def render_request(head: RequestHead, target: bytes, authority: bytes, private_p
     parts = [head.method, b" ", target, b" HTTP/1.1\r\n"]
     if b"host" not in head.index:
         parts += (b"Host: ", authority, b"\r\n")
-    drop = HOP_BY_HOP
+    drop = head.dropped_names()
     if head.is_http_10:
         # RFC 9110 section 10.1.1: a 1.0 client cannot be sent an interim answer, so its expectation ends here.
         drop |= {b"expect"}
-    if b"connection" in head.index:
-        drop |= head.connection_options() - NEVER_DROPPED
-    for lower, (name, value) in zip(head.names, head.fields, strict=True):
+    for lower, name, value in head.fields:
         if lower in drop or lower.startswith(private_prefix):
             continue
         parts += (name, b": ", authority if lower == b"host" else value, b"\r\n")

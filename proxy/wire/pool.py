@@ -45,11 +45,16 @@ class Pool:
                 await self._wait_for_place(key)
             except TimeoutError:
                 return CallFailure(CallEnd.FULL, "every connection to upstream that this caller may use is busy")
-        connection = self._newest_idle(idle_max_s)
-        if connection is not None:
-            connection.key = key
-            return connection
-        return await self._connect(key)
+        return self._take_idle(key, idle_max_s) or await self._connect(key)
+
+    def acquire_now(self, key: Hashable, idle_max_s: float) -> UpstreamConnection | None:
+        """The same, where nothing has to be waited for; else None."""
+        if not self._idle or not self._take_place(key):
+            return None
+        connection = self._take_idle(key, idle_max_s)
+        if connection is None:
+            self._free(key)
+        return connection
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """The call is over and the connection can take another."""
@@ -86,8 +91,8 @@ class Pool:
         self._open.add(connection)
         return connection
 
-    def _newest_idle(self, idle_max_s: float) -> UpstreamConnection | None:
-        """The kept connection that is least likely to have been closed by upstream meanwhile."""
+    def _take_idle(self, key: Hashable, idle_max_s: float) -> UpstreamConnection | None:
+        """The newest kept connection, which is least likely to have been closed by upstream meanwhile."""
         while self._idle:
             connection, _ = self._idle.popitem()
             if not connection.is_usable():
@@ -95,6 +100,7 @@ class Pool:
             if asyncio.get_running_loop().time() - connection.idle_since > idle_max_s:
                 self._idle[connection] = None
                 return None
+            connection.key = key
             return connection
         return None
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import httptools
 
-from proxy.wire.framing import NO_BODY, Delimiter, FramingError, response_framing
-from proxy.wire.head import Field, ResponseHead
+from proxy.wire.chunk_overhead import ChunkOverhead
+from proxy.wire.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, FramingError, response_framing
+from proxy.wire.head import Field, ReadField, ResponseHead
 
 if TYPE_CHECKING:
     from proxy.wire.limits import UpstreamLimits
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 _SWITCHING_PROTOCOLS: Final = 101
 _FIRST_FINAL_STATUS: Final = 200
 _LAST_STATUS: Final = 599
-_CHUNK_OVERHEAD_BYTES: Final = 16
 
 # RFC 9112 section 4: a reason phrase holds blanks, visible characters and obs-text.
 _REASON = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
@@ -60,24 +60,34 @@ class ResponseReader:
         if not self.finished:
             raise RuntimeError("a response is still expected on this connection")
         self._method = method
-        self._fields: list[Field] = []
+        self._fields: list[ReadField] = []
         self._trailers: list[Field] = []
         self._reason = b""
         self._framing = NO_BODY
+        self._overhead = ChunkOverhead(self._limits.head_max_bytes)
         self._final = False
-        self._head_bytes = self._body_bytes = self._chunks = self._overhead_bytes = self._raw_left_bytes = 0
+        self._head_bytes = self._body_bytes = self._raw_left_bytes = self._fed_bytes = 0
         self.got_bytes = False
         self.finished = False
 
     def feed(self, data: bytes) -> None:
-        """Read the next bytes; everything found is told to the sink before this returns."""
+        """Read the next bytes; everything found is told to the sink before this returns.
+
+        Large packets are read in slices: what is bounded can only be looked at between two calls of the parser.
+        """
         self.got_bytes = True
-        if self._unreadable:
-            return
-        if self._raw_left_bytes:
-            self._pass_by_parser(data)
-            return
+        slice_bytes = self._limits.head_max_bytes
+        for start in range(0, len(data), slice_bytes):
+            if self._raw_left_bytes:
+                self._pass_by_parser(data[start:])
+                return
+            if self._unreadable:
+                return
+            self._parse(data[start : start + slice_bytes])
+
+    def _parse(self, data: bytes) -> None:
         started_in_body, body_before = self._final, self._body_bytes
+        self._fed_bytes = self._head_bytes + len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -93,15 +103,16 @@ class ResponseReader:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head_max_bytes:
                 self._refuse("its head is larger than this proxy accepts")
-        elif self._framing.delimiter is Delimiter.LENGTH:
+        elif self._framing is CHUNKED:
+            if started_in_body:
+                self._count_overhead(len(data) - (self._body_bytes - body_before))
+        elif self._framing is not UNTIL_CLOSE:
             # Counting is all that is left to do with such a body: the parser would only copy it. 10 MB cost half as much this way.
             self._raw_left_bytes = self._framing.length_bytes - self._body_bytes
-        elif self._framing.delimiter is Delimiter.CHUNKED and started_in_body:
-            self._count_overhead(len(data) - (self._body_bytes - body_before))
 
     def end_of_stream(self) -> bool:
         """Upstream has closed: tell whether that completes the response (RFC 9112 section 6.3, rule 8)."""
-        if self._final and not self.finished and self._framing.delimiter is Delimiter.CLOSE:
+        if self._final and not self.finished and self._framing is UNTIL_CLOSE:
             self._finish()
         return self.finished
 
@@ -146,7 +157,7 @@ class ResponseReader:
         """One field: of the head, or of the trailer section."""
         value = value.rstrip(b" \t")
         if not self._final:
-            self._fields.append((name, value))
+            self._fields.append((name.lower(), name, value))
             return
         self._count_overhead(len(name) + len(value) + 4)
         self._trailers.append((name, value))
@@ -177,7 +188,7 @@ class ResponseReader:
         self._framing = head.framing
         self._final = status >= _FIRST_FINAL_STATUS
         self._sink.response_head(head)
-        if self._final and head.framing.delimiter is Delimiter.NOTHING:
+        if self._final and head.framing is NO_BODY:
             self._finish_before_parser()
 
     def _objection(self, version: str, status: int) -> str | None:
@@ -185,17 +196,17 @@ class ResponseReader:
             return "it is not HTTP/1.1"
         if status == _SWITCHING_PROTOCOLS or status > _LAST_STATUS or status < 100:  # noqa: PLR2004 - RFC 9110 section 15: statuses have three digits from 100
             return "its status is none that can be passed on"
-        if not _REASON.fullmatch(self._reason):
+        if self._reason != b"OK" and not _REASON.fullmatch(self._reason):
             return "its reason phrase holds control characters"
         if len(self._fields) > self._limits.header_max_count:
             return "it has more header fields than this proxy accepts"
-        if sum([len(name) + len(value) + 4 for name, value in self._fields]) > self._limits.head_max_bytes:
+        if self._fed_bytes > self._limits.head_max_bytes and _size_bytes(self._fields) > self._limits.head_max_bytes:
             return "its head is larger than this proxy accepts"
         return None
 
     def on_chunk_header(self) -> None:
         """A chunk begins."""
-        self._chunks += 1
+        self._overhead.begin_chunk()
 
     def on_body(self, data: bytes) -> None:
         """The next bytes of the body."""
@@ -213,6 +224,9 @@ class ResponseReader:
             self._finish()
 
     def _count_overhead(self, overhead_bytes: int) -> None:
-        self._overhead_bytes += overhead_bytes
-        if self._overhead_bytes - _CHUNK_OVERHEAD_BYTES * self._chunks > self._limits.head_max_bytes:
+        if self._overhead.add(overhead_bytes):
             self._refuse("its chunk extensions or trailers are larger than this proxy accepts")
+
+
+def _size_bytes(fields: list[ReadField]) -> int:
+    return sum(len(name) + len(value) + 4 for _, name, value in fields)

@@ -29,6 +29,7 @@ class Server:
         self.handle = handle
         self.draining = False
         self._connections: set[ServerConnection] = set()
+        self._places = 0
         self._listener: asyncio.Server | None = None
         self._empty: asyncio.Future[None] | None = None
 
@@ -41,19 +42,23 @@ class Server:
         )
         return int(self._listener.sockets[0].getsockname()[1])
 
-    def opened(self, connection: ServerConnection) -> None:
-        """A connection is there."""
+    def opened(self, connection: ServerConnection) -> bool:
+        """A connection is there; returns whether it takes a place. One too many is told so, and cut at once where even those are too many."""
         self._connections.add(connection)
+        if self._places < self.limits.max_connections:
+            self._places += 1
+            return True
+        if len(self._connections) > 2 * self.limits.max_connections:
+            connection.abort()
+        return False
 
     def closed(self, connection: ServerConnection) -> None:
         """A connection is gone."""
         self._connections.discard(connection)
+        if connection.has_place:
+            self._places -= 1
         if not self._connections and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
-
-    def is_full(self) -> bool:
-        """The newest connection is one too many."""
-        return len(self._connections) > self.limits.max_connections
 
     def sweep(self, now: float) -> None:
         """End what has taken too long."""

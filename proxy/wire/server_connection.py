@@ -22,7 +22,12 @@ _NEVER: Final = float("inf")
 
 
 class ServerConnection(asyncio.Protocol):
-    """Reads requests, hands them out one at a time, writes the answers in order."""
+    """Reads requests, hands them out one at a time, writes the answers in order.
+
+    Attributes:
+        served: How many requests it has answered.
+        has_place: It counts towards the cap on connections.
+    """
 
     _transport: asyncio.Transport
     _flow: Flow
@@ -38,6 +43,7 @@ class ServerConnection(asyncio.Protocol):
         self._paused_at = _NEVER
         self._unsent_bytes = 0
         self.served = 0
+        self.has_place = False
 
     # asyncio's callbacks
 
@@ -45,8 +51,8 @@ class ServerConnection(asyncio.Protocol):
         """A client has connected."""
         self._transport = cast("asyncio.Transport", transport)
         self._flow = Flow(self._transport)
-        self._server.opened(self)
-        if self._server.is_full():
+        self.has_place = self._server.opened(self)
+        if not self.has_place:
             self._reader.refuse(Refusal(RefusalReason.OVERLOADED, "more connections than this proxy accepts"))
 
     def data_received(self, data: bytes) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from proxy.wire.body import Body
 from proxy.wire.call import Call, CallEnd, CallFailure, Response
 from proxy.wire.flow import TAKER_FULL, Flow
-from proxy.wire.framing import Delimiter, encode_chunk, last_chunk
+from proxy.wire.framing import CHUNKED, UNTIL_CLOSE, encode_chunk, last_chunk
 from proxy.wire.response_reader import ResponseReader
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._reader.expect(call.method)
         parts = [call.head]
         data = call.body.take()
-        chunked = call.framing.delimiter is Delimiter.CHUNKED
+        chunked = call.framing is CHUNKED
         if data:
             parts.append(encode_chunk(data) if chunked else data)
         if call.body.ended:
@@ -127,13 +127,13 @@ class UpstreamConnection(asyncio.Protocol):
         """Send the next bytes."""
         if self._call is None or self._transport.is_closing():
             return
-        self._transport.write(encode_chunk(data) if self._call.framing.delimiter is Delimiter.CHUNKED else data)
+        self._transport.write(encode_chunk(data) if self._call.framing is CHUNKED else data)
 
     def body_end(self, trailers: list[Field]) -> None:
         """The request is complete."""
         if self._call is None or self._transport.is_closing():
             return
-        if self._call.framing.delimiter is Delimiter.CHUNKED:
+        if self._call.framing is CHUNKED:
             self._transport.write(last_chunk(trailers))
         self._request_sent_at = self._last_progress_at = self._loop.time()
         self._release_if_done()
@@ -153,7 +153,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._call.on_interim(head)
             return
         options = head.connection_options()
-        self._keeps_alive = not head.is_http_10 and b"close" not in options and head.framing.delimiter is not Delimiter.CLOSE
+        self._keeps_alive = not head.is_http_10 and b"close" not in options and head.framing is not UNTIL_CLOSE
         self._response_body = Body(self)
         if self._outcome is not None and not self._outcome.done():
             self._outcome.set_result(Response(head, self._response_body, self.abandon))
@@ -194,6 +194,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._call is None or not self._reader.finished:
             return
         call, self._call = self._call, None
+        self._outcome = None
         complete = self._request_sent_at != _NEVER
         self.served += 1
         self._response_body = None

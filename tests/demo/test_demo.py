@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from proxy.demo import children, main
+from proxy.demo.cases import CASES, Case
+
+if TYPE_CHECKING:
+    from proxy.demo.sdk import Application
+
+LIMIT_S = 60
+
+
+def refuses_connections(url: str) -> bool:
+    try:
+        urlopen(url, timeout=LIMIT_S).close()
+    except URLError as failed:
+        return isinstance(failed.reason, ConnectionRefusedError)
+    return False
+
+
+@pytest.fixture(autouse=True)
+def environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo sets this variable, for a process of its own."""
+    monkeypatch.setenv("no_proxy", "")
+
+
+@pytest.fixture(scope="module")
+def shown() -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "proxy", "demo"], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+
+
+def test_the_demo_ends_well_and_prints_a_row_for_every_case(shown: subprocess.CompletedProcess[str]) -> None:
+    lines = shown.stdout.splitlines()
+
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert shown.stderr == ""
+    assert [case.title for case in CASES if not any(line.startswith(case.title) for line in lines)] == []
+    assert lines[-1] == f"{len(CASES)} cases, {len(CASES)} as promised."
+    assert f"With the proxy 0 of {len(CASES) - 1} calls crashed the SDK and 0 raised an error without" in shown.stdout
+    assert max(len(line) for line in lines) <= 120
+    assert "\x1b" not in shown.stdout
+
+
+def test_the_demo_shows_a_crash_and_what_becomes_of_it(shown: subprocess.CompletedProcess[str]) -> None:
+    (row,) = [line for line in shown.stdout.splitlines() if line.startswith("502, HTML page")]
+
+    assert "CRASH JSONDecodeError" in row
+    assert "NylasApiError 502" in row
+
+
+def test_an_interrupted_demo_leaves_no_child_behind() -> None:
+    with pytest.raises(KeyboardInterrupt), children.simulator(LIMIT_S) as url:
+        raise KeyboardInterrupt
+
+    assert refuses_connections(url)
+
+
+def test_a_demo_that_is_told_to_end_ends_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = []
+
+    def note_url(application: Application) -> str:
+        urls.append(application.client.api_uri)
+        return "noted"
+
+    def end(_: Application) -> str:
+        signal.raise_signal(signal.SIGTERM)
+        return "never seen"
+
+    monkeypatch.setattr(main, "CASES", (Case("note", note_url), Case("end", end)))
+    with pytest.raises(KeyboardInterrupt):
+        main.run()
+
+    assert [refuses_connections(url) for url in urls] == [True, True]
+
+
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setattr(main, "CASES", CASES[:1])
+
+    assert main.run() == 0
+
+
+def test_a_case_that_is_not_as_promised_fails_the_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(main, "CASES", (replace(CASES[0], status=418), CASES[1]))
+
+    assert main.run() == 1
+    assert "2 cases, 1 as promised." in capsys.readouterr().out
+
+
+def test_a_child_is_killed_when_its_time_is_over() -> None:
+    with children._child(["simulate", "--port", "0"], {}, limit_s=0) as lines:
+        assert lines.get(timeout=LIMIT_S) is None
+
+
+def test_a_child_that_does_not_start_is_named_with_what_it_said() -> None:
+    with pytest.raises(children.ChildFailedError, match="serve did not start") as failed, children.proxy("nonsense", LIMIT_S):
+        pass
+
+    assert "NYLAS_PROXY__UPSTREAM__V3_URL" in str(failed.value)
+
+
+def test_a_configuration_of_the_users_own_does_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NYLAS_PROXY__LISTEN__PORT", "not a port")
+    with children.proxy("http://127.0.0.1:9", LIMIT_S) as url:
+        assert url.startswith("http://127.0.0.1:")
+
+
+def test_without_the_sdk_the_demo_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "nylas._client_sdk_version", None)
+
+    assert main.run() == 1
+    assert "pip install 'nylas-proxy[demo]'" in capsys.readouterr().out
