@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from proxy.settings import Loaded
 
 _WRONG_USE: Final = 2
-_INTERRUPTED: Final = 128 + 2   # as a shell reports SIGINT
+_INTERRUPTED: Final = 128 + 2  # as a shell reports SIGINT
 _READER_GONE: Final = 128 + 13  # as a shell reports SIGPIPE
 _PORT_MAX: Final = 65535
 _SIMULATOR_PORT: Final = 8702

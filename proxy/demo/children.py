@@ -75,8 +75,9 @@ def _child(arguments: Sequence[str], settings: Mapping[str, str], limit_s: float
     # A configuration that belongs to the user's own proxy would change what the demo shows.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NYLAS_PROXY_")}
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    # -P: a proxy.py in the user's own directory is not meant.
     with subprocess.Popen(  # noqa: S603 - this interpreter and fixed words
-        [sys.executable, "-m", "proxy", *arguments],
+        [sys.executable, "-P", "-m", "proxy", *arguments],
         env={**inherited, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

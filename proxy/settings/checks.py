@@ -49,8 +49,8 @@ def proxy_url_mistake(url: str) -> str | None:
 def _url_mistake(url: str, *, schemes: tuple[str, ...], userinfo: bool) -> str | None:
     try:
         parts = urlsplit(url)
-    except ValueError:  # brackets that hold no IPv6 address
-        return "is not a URL"
+    except ValueError:  # brackets without an IPv6 address, which Python looks into from 3.11.4 on
+        return "names no valid host"
     complaints = (
         (" " in url or "\\" in url, "holds a blank or a backslash"),
         (parts.scheme not in schemes, f"does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 VARIABLE_PREFIX: Final = "NYLAS_PROXY__"
 _SHOWN_MAX_CHARS: Final = 60
-_KINDS: Final = {bool: "a switch", int: "a number", float: "a number", str: "text", list: "an array", dict: "a table"}
+_KINDS: Final = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "an array", dict: "a table"}
 
 Name = tuple[str, str]
 """Section and key."""

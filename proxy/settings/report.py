@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from proxy.settings.fields import Field
     from proxy.settings.source import Loaded
 
+
 def effective_toml(loaded: Loaded) -> str:
     """Write every setting as TOML, with where it comes from in a comment.
 

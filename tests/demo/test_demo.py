@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -34,8 +35,11 @@ def environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def shown() -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "proxy", "demo"], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+def shown(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    folder = tmp_path_factory.mktemp("somewhere")
+    (folder / "proxy.py").write_text("raise SystemExit('a program of the user, and not the one that the demo means')")
+    command = [Path(sys.executable).parent / "nylas-proxy", "demo"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
 def test_the_demo_ends_well_and_prints_a_row_for_every_case(shown: subprocess.CompletedProcess[str]) -> None:

@@ -31,3 +31,10 @@ def pem_files(tmp_path_factory: pytest.TempPathFactory) -> PemFiles:
     key = load_pem_private_key(pair.private_key_pem.bytes(), None)
     files.encrypted_key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password")))
     return files
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, so that messages name files without a path."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,35 @@
+"""What is allowed, in the words of the mistakes, and how a test gets at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.settings import SettingsError, load
+
+LISTEN_KEYS = (
+    "host, port, tls_certificate, tls_key, event_loop, max_connections, head_max_bytes, header_max_count, "
+    "head_timeout_s, idle_timeout_s, body_timeout_s, write_timeout_s, drain_timeout_s"
+)
+PORT = "a whole number from 0 (any free port) to 65535"
+SECONDS = "a number of seconds above 0, at most 86400"
+BYTES = "a whole number of bytes from 1 to 1099511627776"
+HOST = "an IP address (IPv6 without brackets) or a host name"
+API_URL = "http:// or https://, a host and perhaps a port, such as https://api.us.nylas.com"
+PROXY_URL = "http://, perhaps user:password@, a host and perhaps a port, such as http://127.0.0.1:3128"
+PEM = "the path of a readable PEM file, or empty"
+CONTROL = "holds a control character or a byte that is not UTF-8"
+
+
+def mistakes(text: str | bytes | None = None, **environ: str) -> list[str]:
+    """What is wrong with a file `p.toml` that holds `text` (None: no file), and with these variables."""
+    config = None
+    if text is not None:
+        config = Path("p.toml")
+        config.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SettingsError) as raised:
+        load(config, environ)
+    assert str(raised.value) == "\n".join(raised.value.mistakes)
+    assert all("\n" not in mistake for mistake in raised.value.mistakes)
+    return raised.value.mistakes
