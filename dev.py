@@ -44,10 +44,10 @@ def make_environment(environment: Path, lock: Path, *, with_project: bool) -> No
     python = environment / "bin" / "python"
     if not python.exists():
         venv.create(environment, with_pip=True)
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input", "install", "--root-user-action=ignore"]
-    subprocess.run([*pip, "--require-hashes", "-r", lock], check=True)
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input", "install", "--root-user-action=ignore"]
+    subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
     if with_project:
-        subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT], check=True)
+        subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)], check=True)
     (environment / ".made-from").write_text(fingerprint)
 
 

@@ -155,7 +155,7 @@ def machine(bench: Bench, wrk: str | None) -> dict[str, str]:
     return {
         "machine": f"{len(model)} x {model[0] if model else platform.machine()}, Linux {platform.release()}",
         "load average at the start": " ".join(f"{load:.2f}" for load in os.getloadavg()),
-        "python": platform.python_version(),
+        "python": sys.version,
         "wrk": wrk_says,
         "upstream": "nginx" if nginx_path() else "the stand-in: nginx is not here (apt-get install nginx-light)",
         **{peer.name: peer.version for peer in bench.peers},

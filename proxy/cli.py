@@ -76,9 +76,10 @@ def _settings(arguments: argparse.Namespace) -> Loaded:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from proxy.app import serve  # noqa: PLC0415  each command imports its own part alone
+    settings = _settings(arguments).settings
+    from proxy.app import serve  # noqa: PLC0415  wrong settings end the process before this, the bulk of it, is loaded
 
-    return serve(_settings(arguments).settings)
+    return serve(settings)
 
 
 def _check_config(arguments: argparse.Namespace) -> int:

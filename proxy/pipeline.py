@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from proxy.core.decide import Again, Answer, TransportFailure, decide
 from proxy.core.model import Reply
@@ -56,16 +55,14 @@ class Errand:
         self.response: Response | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Relay:
+class Relay(NamedTuple):
     """Pass upstream's response through; `verdict` says what an error is whose body stays as it is."""
 
     response: Response
     verdict: Verdict | None
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """An error in the one shape, upstream's or ours; `reason` is upstream's phrase, empty where there is none."""
 
     answer: ErrorAnswer

@@ -37,7 +37,7 @@ class Log:
             processors=[structlog.processors.add_log_level, _add_time, self._rendered],
             wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         )
-        self._console = structlog.dev.ConsoleRenderer() if self._pretty else None
+        self._console = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()) if self._pretty else None
 
     def event(self, name: str, **facts: object) -> None:
         """Something that an operator wants to know."""
@@ -56,27 +56,22 @@ class Log:
         """The access line."""
         if not self._requests:
             return
-        record = {
-            "event": "request",
-            "ts": round(time.time(), 6),
-            "request_id": ended.request_id,
-            "api": ended.api,
-            "route": ended.route,
-            "method": ended.method,
-            "status": ended.status,
-            "cause": ended.cause,
-            "origin": ended.origin,
-            "ended": ended.ended,
-            "attempts": ended.attempts,
-            "duration_ms": round(ended.duration_s * 1000, 3),
-            "upstream_ms": round(ended.upstream_s * 1000, 3),
-            "sent_bytes": ended.sent_bytes,
-        }
-        if self._console is not None:
-            record["ts"] = _readable_time(time.time())
-            self.writer.write(self._line(record))
-        else:
-            self.writer.write(_encode(record) + b"\n")
+        line = _AccessLine(
+            round(time.time(), 6),
+            ended.request_id,
+            ended.api,
+            ended.route,
+            ended.method,
+            ended.status,
+            ended.cause,
+            ended.origin,
+            ended.ended,
+            ended.attempts,
+            round(ended.duration_s * 1000, 3),
+            round(ended.upstream_s * 1000, 3),
+            ended.sent_bytes,
+        )
+        self.writer.write(self._line({"event": "request", **msgspec.structs.asdict(line)}) if self._pretty else _encode(line) + b"\n")
 
     def _rendered(self, _logger: object, _method: str, record: MutableMapping[str, Any]) -> bytes:
         if self._console is not None:
@@ -85,8 +80,24 @@ class Log:
 
     def _line(self, record: MutableMapping[str, Any]) -> bytes:
         assert self._console is not None  # noqa: S101 - callers see to it
-        shown = {"timestamp": record.pop("ts"), **{key: value for key, value in record.items() if value is not None}}
+        shown = {"timestamp": _readable_time(record.pop("ts")), **{key: value for key, value in record.items() if value is not None}}
         return f"{self._console(None, '', shown)}\n".encode()
+
+
+class _AccessLine(msgspec.Struct, tag_field="event", tag="request"):
+    ts: float
+    request_id: str
+    api: str
+    route: str
+    method: str
+    status: int
+    cause: str | None
+    origin: str | None
+    ended: str
+    attempts: int
+    duration_ms: float
+    upstream_ms: float
+    sent_bytes: int
 
 
 class _Lines:

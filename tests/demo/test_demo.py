@@ -38,7 +38,7 @@ def environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def shown(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     folder = tmp_path_factory.mktemp("somewhere")
     (folder / "proxy.py").write_text("raise SystemExit('a program of the user, and not the one that the demo means')")
-    command = [Path(sys.executable).parent / "nylas-proxy", "demo"]
+    command = [str(Path(sys.executable).parent / "nylas-proxy"), "demo"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
@@ -113,7 +113,7 @@ def test_a_child_that_does_not_start_is_named_with_what_it_said() -> None:
 
 
 def test_a_configuration_of_the_users_own_does_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NYLAS_PROXY__LISTEN__PORT", "not a port")
+    monkeypatch.setenv("NYLAS_PROXY__BODIES__REQUEST_MAX_BYTES", "not a number")
     with children.proxy("http://127.0.0.1:9", LIMIT_S) as url:
         assert url.startswith("http://127.0.0.1:")
 

@@ -99,6 +99,11 @@ def test_uploaded_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(world.files) == ["b", "c"]
 
 
+def test_no_two_things_share_an_id() -> None:
+    world = World()
+    assert len({world.fresh_id("x"), world.fresh_id("x"), world.fresh_request_id(), world.fresh_request_id()}) == 4
+
+
 def test_the_same_calls_give_the_same_ids_and_times() -> None:
     one, other = World(), World()
     assert [one.fresh_id("x"), one.now(), one.fresh_request_id()] == [other.fresh_id("x"), other.now(), other.fresh_request_id()]
