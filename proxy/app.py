@@ -32,13 +32,18 @@ if TYPE_CHECKING:
 
 _SWEEP_MAX_S: Final = 1.0
 _CANNOT_LISTEN: Final = 1
+_WRONG_SETTINGS: Final = 2
 
 
 def serve(settings: Settings) -> int:
     """Run the proxy until it is told to stop; returns the exit status."""
     log = Log(settings.log.format, settings.log.level)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory(settings.listen.event_loop)) as runner:
+        loop_factory = _loop_factory(settings.listen.event_loop)
+        if loop_factory is None:
+            log.warning("proxy.cannot_start", message="listen.event_loop: uvloop is not installed; allowed here: auto, asyncio")
+            return _WRONG_SETTINGS
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(_serve(settings, log))
     finally:
         log.writer.close()
@@ -56,7 +61,7 @@ async def _serve(settings: Settings, log: Log) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, lambda: not server.draining)
+        admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, settings.admin.token, lambda: not server.draining)
         port = await server.listen(settings.listen.host, settings.listen.port, _server_tls(settings.listen))
     except OSError as error:
         log.warning("proxy.cannot_listen", message=str(error.strerror or error), listen=settings.listen.host, admin=settings.admin.host)
@@ -157,13 +162,11 @@ def _server_tls(listen: Listen) -> ssl.SSLContext | None:
     return context
 
 
-def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """The fast loop where there is one, unless plain asyncio is asked for."""
+def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The fast loop where there is one, unless plain asyncio is asked for; None where the wanted one is not there."""
     if wanted != "asyncio":
         with contextlib.suppress(ModuleNotFoundError):
             import uvloop  # noqa: PLC0415 - there is none on some platforms, and none is needed
 
             return uvloop.new_event_loop
-        if wanted == "uvloop":
-            raise SystemExit("listen.event_loop: uvloop is not installed; allowed here: auto, asyncio")
-    return asyncio.new_event_loop
+    return None if wanted == "uvloop" else asyncio.new_event_loop

@@ -15,7 +15,8 @@ from proxy.core.events import RequestEnded
 from proxy.core.identify import collapse_leading_slashes, identify
 from proxy.core.model import Api, Cause, Origin, Problem
 from proxy.core.normalise import problem_answer
-from proxy.pipeline import Errand, Relay, Told
+from proxy.errand import Errand
+from proxy.pipeline import Told
 from proxy.wire.framing import NO_BODY
 from proxy.wire.head import Refusal, RefusalReason
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from proxy.core.catalogue import Catalogue
     from proxy.core.model import CauseText, ErrorAnswer, RequestContext, Verdict
-    from proxy.pipeline import Pipeline
+    from proxy.pipeline import Pipeline, Relay
     from proxy.telemetry.logs import Log
     from proxy.wire.exchange import Exchange
     from proxy.wire.head import Field

@@ -10,49 +10,16 @@ from proxy.core.model import Reply
 from proxy.core.normalise import normalise, problem_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from proxy.core.classify import Classifier
-    from proxy.core.model import Cause, CauseText, ErrorAnswer, Origin, RequestContext, Verdict
+    from proxy.core.model import Cause, CauseText, ErrorAnswer, Origin, Verdict
+    from proxy.errand import Errand
     from proxy.upstream import Upstream
-    from proxy.wire.body import Body
     from proxy.wire.call import Response
-    from proxy.wire.head import RequestHead, ResponseHead
 
 _FIRST_ERROR_STATUS: Final = 400
 _READABLE_CODINGS: Final = frozenset({b"", b"identity", b"gzip", b"x-gzip", b"deflate"})
-
-
-class Errand:
-    """One request on its way, and what has been done about it so far.
-
-    Attributes:
-        context: What it is.
-        head: As it came.
-        body: As it comes.
-        on_interim: Told each interim answer of upstream.
-        unsafe: A second one, or a lost one, would be noticed.
-        raw_errors: The caller wants upstream's own error bodies.
-        attempts: How often upstream was asked.
-        sent: Bytes of it have left.
-        upstream_s: Time spent waiting for upstream.
-        response: What upstream answered, while its body may still come.
-    """
-
-    __slots__ = ("attempts", "body", "context", "has_body", "head", "on_interim", "raw_errors", "response", "sent", "unsafe", "upstream_s")
-
-    def __init__(self, context: RequestContext, head: RequestHead, body: Body, on_interim: Callable[[ResponseHead], None]) -> None:
-        self.context = context
-        self.head = head
-        self.body = body
-        self.on_interim = on_interim
-        self.unsafe = context.method in context.route.unsafe_methods
-        self.has_body = not (body.ended and body.received_bytes == 0)
-        self.raw_errors = head.index.get(b"x-nylas-proxy-errors", b"").lower() == b"raw"
-        self.attempts = 0
-        self.sent = False
-        self.upstream_s = 0.0
-        self.response: Response | None = None
 
 
 class Relay(NamedTuple):

@@ -13,7 +13,7 @@ from proxy.wire.head import render_request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxy.pipeline import Errand
+    from proxy.errand import Errand
     from proxy.wire.limits import CallLimits
     from proxy.wire.pool import Pool
 

@@ -83,7 +83,7 @@ class Admin(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         host: Address to bind.
         port: TCP port; 0 takes a free one.
-        token: Bearer token that its callers must send; empty asks for none.
+        token: Bearer token that everything but health and readiness asks for; empty asks for none.
     """
 
     host: Host = "127.0.0.1"

@@ -54,7 +54,8 @@ def test_a_caller_whose_unsafe_request_has_left_is_told_that_it_may_have_happene
     told = after(failure, method="POST", unsafe=True)
     assert isinstance(told, Answer)
     assert "may have been carried out" in told.problem.message
-    for harmless in (after(failure, method="POST", unsafe=False), after(TransportFailure(Cause.RESPONSE_TIMEOUT, "no answer", sent=False, stale=False), unsafe=True)):
+    never_left = TransportFailure(Cause.RESPONSE_TIMEOUT, "no answer", sent=False, stale=False)
+    for harmless in (after(failure, method="POST", unsafe=False), after(never_left, unsafe=True)):
         assert isinstance(harmless, Answer)
         assert harmless.problem.message == "no answer"
 
@@ -69,7 +70,15 @@ def test_only_overload_names_a_time_to_come_back() -> None:
 
 @pytest.mark.parametrize(
     ("method", "unsafe_methods", "finished"),
-    [("POST", {"POST"}, True), ("POST", set(), False), ("DELETE", set(), True), ("PUT", set(), True), ("PATCH", {"PATCH"}, True), ("GET", set(), False), ("HEAD", set(), False)],
+    [
+        ("POST", {"POST"}, True),
+        ("POST", set(), False),
+        ("DELETE", set(), True),
+        ("PUT", set(), True),
+        ("PATCH", {"PATCH"}, True),
+        ("GET", set(), False),
+        ("HEAD", set(), False),
+    ],
 )
 def test_what_upstream_carries_out_anyway_is_finished_without_its_caller(method: str, unsafe_methods: set[str], *, finished: bool) -> None:
     route = Route("r", Api.V3, frozenset(), "/v3/x", frozenset(unsafe_methods))
