@@ -85,27 +85,28 @@ def main(words: list[str]) -> int:
     if not words or words[0] in {"-h", "--help", "help"}:
         print(USAGE)
         return 0 if words else 2
+    verb, *arguments = words
     try:
         make_environment(ENVIRONMENT, ROOT / "requirements.lock", with_project=True)
-        if words[0] == "test":
+        if verb == "test":
             for name in ("nylas6", "nylas5"):
                 make_environment(ROOT / f".venv-{name}", ROOT / "tests" / "contract" / f"{name}.lock", with_project=False)
     except subprocess.CalledProcessError as failed:
         print(f"dev.py: setting up failed: pip exited with {failed.returncode}; its message is above", file=sys.stderr)
         return 1
-    verb, *arguments = words
+    return carry_out(verb, arguments)
+
+
+def carry_out(verb: str, arguments: list[str]) -> int:
+    """Run what a verb stands for inside the environment; returns its exit status."""
     if verb == "setup":
         return 0
     if verb == "check":
         return check(arguments)
     if verb == "test":
         os.chdir(ROOT)
-        return run(["pytest", *arguments])
-    if verb == "demo":
-        return run(["nylas-proxy", "demo", *arguments])
-    if verb == "bench":
-        return run(["python", str(ROOT / "bench" / "compare.py"), *arguments])
-    return run(words)
+    commands = {"test": ["pytest"], "demo": ["nylas-proxy", "demo"], "bench": ["python", str(ROOT / "bench" / "compare.py")]}
+    return run([*commands.get(verb, [verb]), *arguments])
 
 
 if __name__ == "__main__":
