@@ -17,12 +17,13 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 BIN = ENVIRONMENT / "bin"
 OLDEST_PYTHON = (3, 11)
+PURE_TESTS = ("tests/core", "tests/recorded", "tests/telemetry")
 USAGE = """\
 usage: python3 dev.py VERB [ARGUMENT ...]
 
   demo     simulator, proxy and the official SDK: what an application sees without and with the proxy
   test     the test suite (arguments go to pytest)
-  check    lint, types, import contracts
+  check    lint, types, import contracts, coverage of the core
   bench    the benchmark beside nginx, Envoy and a plain aiohttp proxy
   setup    only make the environment
   COMMAND  anything else runs inside the environment: python3 dev.py nylas-proxy serve"""
@@ -64,16 +65,17 @@ def run(command: list[str]) -> int:
         return 130
 
 
-def check(arguments: list[str]) -> int:
-    """Lint, formatting, types, import contracts: all are run, the first failure's status is returned."""
+def check() -> int:
+    """Lint, types, import contracts, sizes, coverage of the core: all are run, the first failure's status is returned."""
     os.chdir(ROOT)
     commands = (
         ["ruff", "check", "."],
         ["mypy"],
         ["lint-imports", "--no-cache"],
         ["pytest", "-q", "tests/test_architecture.py"],
+        ["pytest", "-q", *PURE_TESTS, "--cov=proxy.core", "--cov-branch", "--cov-fail-under=100", "--cov-report=term:skip-covered"],
     )
-    statuses = [run([*command, *arguments]) for command in commands]
+    statuses = [run(command) for command in commands]
     return next((status for status in statuses if status), 0)
 
 
@@ -102,7 +104,7 @@ def carry_out(verb: str, arguments: list[str]) -> int:
     if verb == "setup":
         return 0
     if verb == "check":
-        return check(arguments)
+        return check()
     if verb == "test":
         os.chdir(ROOT)
     commands = {"test": ["pytest"], "demo": ["nylas-proxy", "demo"], "bench": ["python", str(ROOT / "bench" / "compare.py")]}

@@ -5,9 +5,10 @@ Everywhere but on OAuth paths: top-level `type` and `message` for v2, `error.typ
 
 What upstream said stays: every field keeps its value and type, unless that type breaks an SDK. Then the value moves to `original`, under its
 name (`error.type` for one inside `error`). A string or list under `provider_error` becomes `{"message": ...}` instead. A string under `error` of
-v2 becomes `server_error` where it is neither type nor message. Of a body that is no JSON, the visible text becomes `message`, at most 500
-characters, and the raw text stands in `original.body`, at most 4,096, where the message does not say it all. Fields that are null count
-as not given. Applied to its own result, nothing changes.
+v2 becomes `server_error` where it is neither type nor message, and `server_error` stands in `error.provider_error` too where nothing else does.
+Of a body that is no JSON, the visible text becomes `message`, at most 500 characters, and the raw text stands in `original.body`, at most 4,096,
+where the message does not say it all; an object in no known dialect becomes the message as it stands. Fields that are null count as not given.
+Applied to its own result, nothing changes.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def superset(body: ErrorBody, fallback: Fallback, *, oauth: bool) -> dict[str, J
     """Return the fields of the error, without the `proxy` object."""
     fields = dict(body.object)
     moved = _moved_before(fields)
-    message = body.message or fallback.message
+    message = body.message or _unknown_object(body) or fallback.message
     if not isinstance(body.value, dict):
         whole = body.value if body.is_json else body.text.strip()[:ORIGINAL_TEXT_MAX_CHARS]
         message = message[:MESSAGE_MAX_CHARS]
@@ -60,6 +61,11 @@ def superset(body: ErrorBody, fallback: Fallback, *, oauth: bool) -> dict[str, J
     said = Fallback(fallback.status, body.type or fallback.type, message, body.request_id or fallback.request_id)
     shaped = _oauth(fields, body, said, moved) if oauth else _standard(fields, body, said, moved)
     return {**shaped, "original": moved} if moved else shaped
+
+
+def _unknown_object(body: ErrorBody) -> str:
+    """The text of an object in no known dialect: better in the message than nowhere that an SDK shows."""
+    return text_of(body.value)[:MESSAGE_MAX_CHARS] if body.object and not body.type else ""
 
 
 def _moved_before(fields: dict[str, Json]) -> dict[str, Json]:
@@ -82,7 +88,12 @@ def _standard(fields: dict[str, Json], body: ErrorBody, said: Fallback, moved: d
         # A string that v2 puts there, beside type and message, is what the mail server answered.
         place = fields if isinstance(error, str) and fields.get("server_error") is None else moved
         place["server_error" if place is fields else "error"] = error
-    return {**head, "error": _error_object(body.error, said, moved), **fields}
+    error_object = _error_object(body.error, said, moved)
+    server_error = fields.get("server_error")
+    if server_error and isinstance(server_error, str) and error_object.get("provider_error") is None:
+        # The v3 SDKs show no other attribute in which what the mail server said could stand.
+        error_object["provider_error"] = {"message": server_error}
+    return {**head, "error": error_object, **fields}
 
 
 def _error_object(error: dict[str, Json], said: Fallback, moved: dict[str, Json]) -> dict[str, Json]:

@@ -25,7 +25,19 @@ def test_a_v3_error_gains_what_v2_clients_read() -> None:
 
 def test_a_v2_error_gains_what_v3_clients_read() -> None:
     body = {"message": "no", "type": "api_error", "server_error": "550 : x", "missing_fields": ["a"], "failures": {"b": [550, "c"]}}
-    assert shape(body, 402, Api.V2) == {**body, "request_id": OUR_ID, "error": {"type": "api_error", "message": "no"}}
+    error = {"type": "api_error", "message": "no", "provider_error": {"message": "550 : x"}}
+    assert shape(body, 402, Api.V2) == {**body, "request_id": OUR_ID, "error": error}
+
+
+def test_what_the_mail_server_said_does_not_replace_what_the_provider_said() -> None:
+    body = {"message": "m", "type": "t", "server_error": "550", "error": {"type": "t", "message": "m", "provider_error": {"a": 1}}}
+    assert shape(body, 402, Api.V2)["error"]["provider_error"] == {"a": 1}
+
+
+def test_an_object_in_no_dialect_is_shown_whole() -> None:
+    answer = shape({"some_field": "some value", "n": 1})
+    assert answer["message"] == answer["error"]["message"] == '{"some_field":"some value","n":1}'
+    assert len(shape({"some_field": "x" * 1000})["message"]) == 500
 
 
 def test_both_generations_keep_their_own_words_where_they_differ() -> None:
@@ -158,7 +170,7 @@ def test_an_event_code_is_a_type_though_it_is_a_number() -> None:
 def test_a_string_error_of_v2_beside_type_and_message_is_what_the_server_said() -> None:
     answer = shape({"message": "m", "type": "auth_error", "error": "Wrong password"}, 403, Api.V2)
     assert answer["server_error"] == "Wrong password"
-    assert answer["error"] == {"type": "auth_error", "message": "m"}
+    assert answer["error"] == {"type": "auth_error", "message": "m", "provider_error": {"message": "Wrong password"}}
 
 
 def test_a_page_is_told_by_its_text() -> None:

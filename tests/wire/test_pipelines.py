@@ -68,6 +68,29 @@ def test_pipelined_requests_may_come_byte_by_byte(plain: Rig) -> None:
     assert [client.response().body for _ in range(3)] == [b"0", b"1", b"2"]
 
 
+def test_a_pipeline_may_be_cut_anywhere(plain: Rig) -> None:
+    """The end of one message and the beginning of the next may share a packet in every way."""
+    raw = get(0) + post(1, b"first") + get(2) + post_chunked(3, b"second") + get(4)
+    for at in range(1, len(raw)):
+        client = plain.dial()
+        client.send(raw[:at], raw[at:])
+        assert serve(plain, 5)[b"/v3/3"] == b"second"
+        assert [client.response().body for _ in range(5)] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_a_pipeline_may_be_cut_after_its_first_answer(plain: Rig) -> None:
+    """The same with the proxy idle in between: it has read all of the first packet before the second comes."""
+    raw = get(1) + get(2)
+    for at in range(len(raw)):
+        client = plain.dial()
+        client.send(get(0) + raw[:at])
+        serve(plain, 1)
+        assert client.response().body == b"0"
+        client.send(raw[at:])
+        serve(plain, 2)
+        assert [client.response().body, client.response().body] == [b"1", b"2"]
+
+
 def test_an_upgrade_in_a_pipeline_is_an_ordinary_request(plain: Rig) -> None:
     """RFC 9110 section 7.8: a server may ignore Upgrade; what follows is HTTP."""
     client = plain.dial()
