@@ -9,6 +9,7 @@ from proxy.core.decide import TransportFailure
 from proxy.core.model import Api, Cause
 from proxy.wire.call import Call, CallEnd, CallFailure, Response
 from proxy.wire.head import render_request
+from proxy.wire.pool import NO_MATTER_HOW_LONG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,6 @@ PRIVATE_PREFIX: Final = b"x-nylas-proxy-"
 # Upstreams close idle connections without a word; five seconds is the shortest that common servers wait. A request that must not
 # be repeated takes no connection that may be gone: it would be lost where a direct call, on its own connection, is not.
 REUSE_UNREPEATABLE_MAX_IDLE_S: Final = 4.0
-REUSE_MAX_IDLE_S: Final = float("inf")
 NEVER_REUSE: Final = -1.0
 
 _CAUSES: Final = {
@@ -56,7 +56,7 @@ class Upstream:
         head = render_request(errand.head, context.target, pool.dialer.origin.authority, PRIVATE_PREFIX)
         limits = self._stream_limits if context.route.long_lived else self._limits
         errand.sent = True
-        outcome = connection.send(Call(head, errand.head.method, errand.head.framing, errand.body, limits, errand.on_interim))
+        outcome = connection.send(Call(head, errand.head.method, errand.head.framing, errand.body, limits, errand.on_interim, PRIVATE_PREFIX))
         try:
             result = await outcome
         except asyncio.CancelledError:
@@ -69,7 +69,7 @@ def _idle_max_s(errand: Errand) -> float:
     """How long a kept connection may have been idle to carry this attempt."""
     if errand.attempts > 1:
         return NEVER_REUSE
-    return REUSE_UNREPEATABLE_MAX_IDLE_S if errand.unsafe or errand.has_body else REUSE_MAX_IDLE_S
+    return REUSE_UNREPEATABLE_MAX_IDLE_S if errand.unsafe or errand.has_body else NO_MATTER_HOW_LONG
 
 
 def _translated(failure: CallFailure) -> TransportFailure:

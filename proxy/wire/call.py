@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from proxy.wire.framing import last_chunk
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.wire.body import Body
     from proxy.wire.framing import Framing
-    from proxy.wire.head import ResponseHead
+    from proxy.wire.head import Field, ResponseHead
     from proxy.wire.limits import CallLimits
 
 
@@ -57,6 +59,7 @@ class Call(NamedTuple):
         body: Its body.
         limits: Its time-outs.
         on_interim: Told each interim (1xx) answer.
+        private_prefix: Trailers whose lower-case name begins so are not sent.
     """
 
     head: bytes
@@ -65,6 +68,11 @@ class Call(NamedTuple):
     body: Body
     limits: CallLimits
     on_interim: Callable[[ResponseHead], None]
+    private_prefix: bytes
+
+    def last_chunk(self, trailers: list[Field]) -> bytes:
+        """The end of a chunked body."""
+        return last_chunk([field for field in trailers if not field[0].lower().startswith(self.private_prefix)])
 
 
 class Response:

@@ -20,6 +20,13 @@ HOP_BY_HOP: Final = frozenset({b"connection", b"keep-alive", b"proxy-connection"
 # Naming one of these in Connection must not take a message's framing or destination away.
 NEVER_DROPPED: Final = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer"})
 
+# RFC 9110 section 6.5.1: what decides about framing, routing, authentication or content is no trailer, and a recipient that merges
+# trailers into the head would take it for one. Such fields are discarded (section 6.5.2).
+NO_TRAILERS: Final = HOP_BY_HOP | {
+    b"host", b"content-length", b"transfer-encoding", b"trailer", b"content-type", b"content-encoding", b"content-range",
+    b"authorization", b"cookie", b"set-cookie", b"expect", b"range", b"max-forwards",
+}  # fmt: skip
+
 _OPTIONS_WITHOUT_FIELDS: Final = frozenset({b"close", b"keep-alive"})
 _USUAL_OPTIONS: Final = {
     b"": frozenset[bytes](),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from proxy.wire.call import CallEnd, CallFailure
 from proxy.wire.dial import DialError
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from proxy.wire.dial import Dialer
     from proxy.wire.limits import UpstreamLimits
+
+
+NO_MATTER_HOW_LONG: Final = float("inf")
+"""For calls that may be repeated: they take a kept connection without a further look at it."""
 
 
 class Pool:
@@ -100,6 +104,8 @@ class Pool:
             if asyncio.get_running_loop().time() - connection.idle_since > idle_max_s:
                 self._idle[connection] = None
                 return None
+            if idle_max_s != NO_MATTER_HOW_LONG and not connection.is_quiet():
+                continue
             connection.key = key
             return connection
         return None

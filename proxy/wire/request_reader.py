@@ -8,7 +8,7 @@ import httptools
 
 from proxy.wire.chunk_overhead import ChunkOverhead
 from proxy.wire.framing import CHUNKED, NO_BODY
-from proxy.wire.head import Field, ReadField, Refusal, RefusalReason, RequestHead, host_is_valid
+from proxy.wire.head import NO_TRAILERS, Field, ReadField, Refusal, RefusalReason, RequestHead, host_is_valid
 from proxy.wire.request_rules import (
     BODY_TOO_LARGE,
     HEAD_TOO_LARGE,
@@ -71,10 +71,7 @@ class RequestReader:
         self.refused = False
 
     def feed(self, data: bytes) -> None:
-        """Read the next bytes; everything found is told to the sink before this returns.
-
-        Large packets are read in slices: what is bounded can only be looked at between two calls of the parser.
-        """
+        """Read the next bytes, in slices: what is bounded can only be looked at between two calls of the parser."""
         slice_bytes = self._limits.head_max_bytes
         for start in range(0, len(data), slice_bytes):
             self._feed_slice(data[start : start + slice_bytes])
@@ -107,15 +104,20 @@ class RequestReader:
         except httptools.HttpParserCallbackError:
             raise
         except httptools.HttpParserError as error:
-            begins_here = started_in_head or (self._begun == 1 and not started_in_body)
-            self._refuse_unreadable(error, data if begins_here else b"\n")
+            self._refuse_unreadable(error, data if self._is_all_of_one_head(started_in_head, started_in_body) else b"\n")
             return b""
         if self.in_head:
-            if started_in_head or (self._begun == 1 and not started_in_body):
+            if self._is_all_of_one_head(started_in_head, started_in_body):
                 self._wait_for_head(data)
+            else:
+                self._line = b"\n"  # it began behind another request, where in the packet is not known: its first line is not judged
         elif self.in_body and started_in_body and not rest and self._framing is CHUNKED:
             self._count_overhead(len(data) - (self._body_bytes - body_before))
         return rest
+
+    def _is_all_of_one_head(self, started_in_head: bool, started_in_body: bool) -> bool:
+        """Tell whether nothing but (a part of) one head was in the packet just read."""
+        return self._begun == 0 if started_in_head else self._begun == 1 and not started_in_body
 
     def _wait_for_head(self, data: bytes) -> None:
         """A head is incomplete: bound it, and see to its first line, of which llhttp takes one without a version for the beginning of more."""
@@ -168,7 +170,8 @@ class RequestReader:
         if not self.in_body:
             self._fields.append((name.lower(), name, value.rstrip(b" \t")))
         elif not self._resuming:
-            self._trailers.append((name, value.rstrip(b" \t")))
+            if name.lower() not in NO_TRAILERS:
+                self._trailers.append((name, value.rstrip(b" \t")))
             self._count_overhead(len(name) + len(value) + 4)
             if len(self._trailers) > self._limits.header_max_count:
                 self.refuse(TOO_MANY_FIELDS)

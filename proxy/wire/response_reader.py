@@ -9,7 +9,7 @@ import httptools
 
 from proxy.wire.chunk_overhead import ChunkOverhead
 from proxy.wire.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, FramingError, response_framing
-from proxy.wire.head import Field, ReadField, ResponseHead
+from proxy.wire.head import NO_TRAILERS, Field, ReadField, ResponseHead
 
 if TYPE_CHECKING:
     from proxy.wire.limits import UpstreamLimits
@@ -160,7 +160,8 @@ class ResponseReader:
             self._fields.append((name.lower(), name, value))
             return
         self._count_overhead(len(name) + len(value) + 4)
-        self._trailers.append((name, value))
+        if name.lower() not in NO_TRAILERS:
+            self._trailers.append((name, value))
         if len(self._trailers) > self._limits.header_max_count:
             self._refuse("it has more trailer fields than this proxy accepts")
 

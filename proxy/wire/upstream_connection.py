@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import TYPE_CHECKING, Final, cast
 
 from proxy.wire.body import Body
 from proxy.wire.call import Call, CallEnd, CallFailure, Response
 from proxy.wire.flow import TAKER_FULL, Flow
-from proxy.wire.framing import CHUNKED, UNTIL_CLOSE, encode_chunk, last_chunk
+from proxy.wire.framing import CHUNKED, UNTIL_CLOSE, encode_chunk
 from proxy.wire.response_reader import ResponseReader
 
 if TYPE_CHECKING:
@@ -41,14 +42,19 @@ class UpstreamConnection(asyncio.Protocol):
         self._last_progress_at = 0.0
         self._keeps_alive = False
         self._paused = False
-        self._unsent_bytes = 0
+        self._unsent_bytes = self.served = 0
         self.idle_since = loop.time()
         self.key: object = None
-        self.served = 0
 
     def is_usable(self) -> bool:
         """A call can be sent on it."""
         return self._call is None and not self._transport.is_closing()
+
+    def is_quiet(self) -> bool:
+        """Nothing has arrived that the loop has not seen yet; on an idle connection that could only be its end."""
+        poller = select.poll()
+        poller.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP)
+        return not poller.poll(0)
 
     def send(self, call: Call) -> asyncio.Future[Response | CallFailure]:
         """Send a request: head and what is there of the body leave in one write; the future ends with the response's head."""
@@ -65,7 +71,7 @@ class UpstreamConnection(asyncio.Protocol):
             parts.append(encode_chunk(data) if chunked else data)
         if call.body.ended:
             if chunked:
-                parts.append(last_chunk(call.body.trailers))
+                parts.append(call.last_chunk(call.body.trailers))
             self._request_sent_at = self._last_progress_at
         self._transport.write(b"".join(parts))
         if not call.body.ended:
@@ -104,8 +110,8 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone; what was not complete is broken off."""
         self._pool.forget(self)
-        reset = "reset" if exc is not None else "closed"
-        self._end(self._failure(CallEnd.CLOSED, f"upstream {reset} the connection before a complete response"))
+        how = "closed" if exc is None else "reset"
+        self._end(self._failure(CallEnd.CLOSED, f"upstream {how} the connection before a complete response"))
 
     def pause_writing(self) -> None:
         """Upstream takes nothing for now."""
@@ -134,7 +140,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._call is None or self._transport.is_closing():
             return
         if self._call.framing is CHUNKED:
-            self._transport.write(last_chunk(trailers))
+            self._transport.write(self._call.last_chunk(trailers))
         self._request_sent_at = self._last_progress_at = self._loop.time()
         self._release_if_done()
 
@@ -152,8 +158,7 @@ class UpstreamConnection(asyncio.Protocol):
         if head.status < 200:  # noqa: PLR2004 - RFC 9110 section 15.2
             self._call.on_interim(head)
             return
-        options = head.connection_options()
-        self._keeps_alive = not head.is_http_10 and b"close" not in options and head.framing is not UNTIL_CLOSE
+        self._keeps_alive = not head.is_http_10 and b"close" not in head.connection_options() and head.framing is not UNTIL_CLOSE
         self._response_body = Body(self)
         if self._outcome is not None and not self._outcome.done():
             self._outcome.set_result(Response(head, self._response_body, self.abandon))

@@ -134,6 +134,7 @@ async def test_an_uploaded_file_comes_back_byte_for_byte(nylas: Simulator) -> No
     [
         ("application/json", b"{}"),
         ("multipart/form-data; boundary=b", b"--b\r\n\r\nx"),
+        ("multipart/form-data; boundary=b", b"--b\r\nA: b\r\n\r\nx\r\n--b\r\nA: b\r\n\r\ny"),
         ("multipart/form-data", b""),
         ("multipart/form-data; boundary=b", b"--b--"),
     ],
@@ -233,6 +234,7 @@ async def test_a_stream_sends_deltas_as_they_come_and_newlines_in_between(nylas:
         while not (line := await response.content.readline()).strip():
             pass
         assert json.loads(line)["id"] == "message-1"
+        assert await response.content.readline() == b"\n"
 
 
 async def test_a_stream_ends_after_the_wished_heartbeats(nylas: Simulator) -> None:
@@ -242,7 +244,7 @@ async def test_a_stream_ends_after_the_wished_heartbeats(nylas: Simulator) -> No
 
 async def test_a_long_poll_waits_for_a_change(nylas: Simulator) -> None:
     start = await latest(nylas)
-    poll = asyncio.create_task(nylas.ask("GET", f"/delta/longpoll?cursor={start}&timeout=60"))
+    poll = asyncio.create_task(nylas.ask("GET", f"/delta/longpoll?cursor={start}&timeout=60", cue="heartbeat_s=3600"))
     async with asyncio.timeout(PATIENCE_S):
         while len(await nylas.arrivals()) < 2:
             pass

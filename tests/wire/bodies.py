@@ -10,7 +10,7 @@ from wire.lines import TOKEN, Fields, Malformed, parse_field, take_line
 
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
 _EXTENSION = rb"(?:[ \t]*;[ \t]*" + TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + TOKEN + rb"|" + _QUOTED + rb"))?)*"
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})" + _EXTENSION)
+_CHUNK_LINE = re.compile(rb"(0*[0-9A-Fa-f]{1,16})" + _EXTENSION)
 _NEVER_IN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer", b"content-encoding", b"content-type"})
 
 

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from wire import process
-from wire.cases import GET
+from wire.cases import GET, HOST
 from wire.origin import OK, Origin, Received
+from wire.stream import lines
 
 if TYPE_CHECKING:
     import ssl
@@ -34,6 +35,7 @@ class Rig:
         self.legacy = legacy
         self.hands = ThreadPoolExecutor(max_workers=2)  # for the few tests whose two sides must move at the same time
         self._clients: list[Stream] = []
+        self._bell: Stream | None = None
         self._noise_seen = 0
 
     def dial(self, context: ssl.SSLContext | None = None) -> Stream:
@@ -56,6 +58,16 @@ class Rig:
         client.send(request)
         self.origin.next_request().answer_and_close(answer)
         return client, client.response(method=method)
+
+    def barrier(self) -> None:
+        """Return when the proxy has read everything that was sent to it before: one turn of its loop has passed.
+
+        The request is refused without a call upstream (an empty PUT on v2).
+        """
+        if self._bell is None:
+            self._bell = self.dial()
+        self._bell.send(lines(b"PUT /messages/1 HTTP/1.1", HOST, b"Content-Length: 0"))
+        assert self._bell.response().status == 400
 
     def settle(self) -> None:
         """Leave nothing behind for the next test; AssertionError where something unexpected happened in this one."""
@@ -83,6 +95,7 @@ class Rig:
             with contextlib.suppress(OSError):
                 client.close()
         self._clients.clear()
+        self._bell = None
 
 
 @contextlib.contextmanager

@@ -68,13 +68,18 @@ def test_pipelined_requests_may_come_byte_by_byte(plain: Rig) -> None:
     assert [client.response().body for _ in range(3)] == [b"0", b"1", b"2"]
 
 
-def test_a_pipeline_may_be_cut_anywhere(plain: Rig) -> None:
+@pytest.mark.parametrize("first_cut", [1, 20, 27, 32, 60, 120])
+def test_a_pipeline_may_be_cut_anywhere(plain: Rig, first_cut: int) -> None:
     """The end of one message and the beginning of the next may share a packet in every way."""
     raw = get(0) + post(1, b"first") + get(2) + post_chunked(3, b"second") + get(4)
-    for at in range(1, len(raw)):
+    for second_cut in range(first_cut + 1, len(raw)):
         client = plain.dial()
-        client.send(raw[:at], raw[at:])
-        assert serve(plain, 5)[b"/v3/3"] == b"second"
+        client.send(raw[:first_cut])
+        plain.barrier()
+        client.send(raw[first_cut:second_cut])
+        plain.barrier()
+        client.send(raw[second_cut:])
+        assert serve(plain, 5) == {b"/v3/0": b"", b"/v3/1": b"first", b"/v3/2": b"", b"/v3/3": b"second", b"/v3/4": b""}
         assert [client.response().body for _ in range(5)] == [b"0", b"1", b"2", b"3", b"4"]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wire.cases import CHUNKED, GET, HOST, POST, by_name
-from wire.stream import chunks, lines
+from wire.stream import BrokenOff, chunks, lines
 
 if TYPE_CHECKING:
     from wire.lines import Fields
@@ -108,6 +108,32 @@ def test_http10_request_without_host_gets_upstreams(plain: Rig) -> None:
     """RFC 9112 section 3.2: only HTTP/1.1 requires a Host of the client."""
     received, _ = plain.exchange(lines(b"GET /v3/x HTTP/1.0"))
     assert received.head.values(b"host") == [plain.origin.authority]
+
+
+FORBIDDEN_TRAILERS = [
+    b"Host: b",
+    b"Content-Type: a/b",
+    b"Connection: close",
+    b"Keep-Alive: 1",
+    b"TE: gzip",
+    b"Upgrade: a",
+    b"X-Nylas-Proxy-Errors: raw",
+]
+
+
+@pytest.mark.parametrize("trailer", FORBIDDEN_TRAILERS)
+def test_trailers_that_may_not_be_trailers_do_not_reach_upstream(plain: Rig, trailer: bytes) -> None:
+    """RFC 9110 section 6.5.1: refused, or left out as section 7.6.1 asks for fields of one hop."""
+    client = plain.dial()
+    client.send(post(CHUNKED, body=chunks([b"hello"], b"X-Sum: 1", trailer)))
+    received = plain.origin.next_request()
+    try:
+        received.answer()
+    except BrokenOff:
+        assert client.response().status == 400
+        return
+    assert received.trailers == ((b"X-Sum", b"1"),)
+    assert client.response().status == 200
 
 
 METHODS = (

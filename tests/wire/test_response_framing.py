@@ -9,6 +9,7 @@ import pytest
 
 from wire.cases import CHUNKED, GET, HEAD, by_name
 from wire.stream import chunks, lines
+from wire.strict import HOP_BY_HOP
 
 if TYPE_CHECKING:
     from wire.lines import Fields
@@ -176,3 +177,11 @@ def test_bytes_after_a_complete_answer_reach_nobody(plain: Rig) -> None:
     assert received.is_first
     received.answer()
     assert client.response().body == b"ok"
+
+
+@pytest.mark.parametrize("trailer", [b"Content-Type: a/b", b"Connection: close", b"Keep-Alive: 1", b"Upgrade: a", b"Set-Cookie: a=1"])
+def test_trailers_of_one_hop_do_not_reach_the_client(plain: Rig, trailer: bytes) -> None:
+    """RFC 9110 section 7.6.1; a trailer that is meant for the recipient (section 6.5.1) is passed on, wise or not."""
+    _, response = plain.exchange(GET, ok(CHUNKED, body=chunks([b"hello"], b"X-Sum: 1", trailer)))
+    assert (b"X-Sum", b"1") in response.trailers
+    assert not {name.lower() for name, _ in response.trailers} & HOP_BY_HOP

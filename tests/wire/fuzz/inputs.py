@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -75,8 +76,8 @@ class Input:
 
 
 def marker_of(index: int) -> bytes:
-    """The marker of input `index`."""
-    return b"fz%08de" % index
+    """The marker of input `index`; with a check sum, so that a mutated one is not taken for another's."""
+    return b"fz%08d-%08x" % (index, zlib.crc32(b"%d" % index))
 
 
 def make(seed: int, index: int) -> Input:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wire.bodies import Decoder
     from wire.fuzz.inputs import Input
 
-_MARKER = re.compile(rb"fz(\d{8})e")
+_MARKER = re.compile(rb"fz(\d{8})-[0-9a-f]{8}")
 _PART = re.compile(rb"\r\nX-Part: (\d+)\r\n")
 _KEPT_BYTES = 400
 
@@ -45,7 +45,8 @@ class Upstream:
     def input_of(self, head: bytes) -> Input | None:
         """The input that a request belongs to, by the first marker in its head."""
         match = _MARKER.search(head)
-        return self.playing.get(int(match[1])) if match else None
+        played = self.playing.get(int(match[1])) if match else None
+        return played if match and played and played.marker == match[0] else None
 
 
 class _Connection(asyncio.Protocol):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wire.fuzz.inputs import Input
     from wire.fuzz.reading import Request
 
-_MARKER = re.compile(rb"fz\d{8}e")
+_MARKER = re.compile(rb"fz\d{8}-[0-9a-f]{8}")
 _PROXY_KEYS = {"origin", "cause", "scope", "retryable", "retry_after_s", "retry_at", "attempts", "meaning", "solution"}
 
 
