@@ -10,7 +10,6 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from proxy import __version__, facts
-from proxy.admin import start_admin
 from proxy.core.catalogue import Catalogue
 from proxy.core.classify import Classifier
 from proxy.core.model import Api
@@ -61,8 +60,10 @@ async def _serve(settings: Settings, log: Log) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, settings.admin.token, lambda: not server.draining)
         port = await server.listen(settings.listen.host, settings.listen.port, _server_tls(settings.listen))
+        from proxy.admin import start_admin  # noqa: PLC0415 - aiohttp takes 150 ms to import: requests are answered before that
+
+        admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, settings.admin.token, lambda: not server.draining)
     except OSError as error:
         log.warning("proxy.cannot_listen", message=str(error.strerror or error), listen=settings.listen.host, admin=settings.admin.host)
         return _CANNOT_LISTEN

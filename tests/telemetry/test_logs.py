@@ -57,7 +57,7 @@ def test_a_request_is_one_json_object_on_one_line(written: tuple[int, Callable[[
         "origin": "nylas",
         "ended": "complete",
         "attempts": 1,
-        "duration_ms": 12.346,
+        "duration_ms": 12.345,
         "upstream_ms": 10.0,
         "sent_bytes": 12,
     }

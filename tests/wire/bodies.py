@@ -11,7 +11,7 @@ from wire.lines import TOKEN, Fields, Malformed, parse_field, take_line
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
 _EXTENSION = rb"(?:[ \t]*;[ \t]*" + TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + TOKEN + rb"|" + _QUOTED + rb"))?)*"
 _CHUNK_LINE = re.compile(rb"(0*[0-9A-Fa-f]{1,16})" + _EXTENSION)
-_NEVER_IN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer", b"content-encoding", b"content-type"})
+FORBIDDEN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer", b"content-encoding", b"content-type"})
 
 
 class Decoder(Protocol):
@@ -75,8 +75,9 @@ class UntilClose:
 
 @dataclass(slots=True)
 class Chunked:
-    """A body in chunks (RFC 9112 section 7.1); remembers their sizes and the trailers."""
+    """A body in chunks (RFC 9112 section 7.1); remembers their sizes and the trailers, of which some names are `forbidden`."""
 
+    forbidden: frozenset[bytes] = FORBIDDEN_TRAILERS
     finished: bool = False
     trailers: Fields = ()
     sizes: list[int] = field(default_factory=list)
@@ -130,6 +131,6 @@ class Chunked:
             self.finished = True
             return
         name, value = parse_field(line)
-        if name.lower() in _NEVER_IN_TRAILERS:
+        if name.lower() in self.forbidden:
             raise Malformed(f"{name!r} among the trailers (RFC 9110 section 6.5.1)")
         self.trailers = (*self.trailers, (name, value))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wire import strict
-from wire.bodies import Sized, UntilClose
+from wire.bodies import Chunked, Sized, UntilClose
 from wire.lines import Malformed
+
+if TYPE_CHECKING:
+    from wire.bodies import Decoder
 
 _BLANKS = re.compile(rb"[ ]+")
 _ABSOLUTE = re.compile(rb"(?i)https?://[^/?]+")
@@ -68,17 +72,28 @@ def read_requests(raw: bytes) -> list[Request]:
             if head is None:
                 return found
             head = strict.Head(_BLANKS.sub(b" ", head.start), head.fields)
-            decoder = strict.request_body(head)
+            decoder = _tolerant(strict.request_body(head))
             body = decoder.decode(buffer)
             line = strict.request_line(head)
             if not decoder.finished:
                 return found
             found.append(Request(line.method, origin_form(line.target), body))
-            options = b",".join(head.values(b"connection")).lower()
-            if line.minor == 0 or b"close" in [option.strip(b" \t") for option in options.split(b",")]:
+            if line.minor == 0 or _says_close(head):
                 return found
     except Malformed:
         return found
+
+
+def _tolerant(decoder: Decoder) -> Decoder:
+    """Trailers that may not be trailers are left out on the way, all but the one that the parser refuses."""
+    if isinstance(decoder, Chunked):
+        decoder.forbidden = frozenset({b"content-length"})
+    return decoder
+
+
+def _says_close(head: strict.Head) -> bool:
+    options = b",".join(head.values(b"connection")).lower().split(b",")
+    return b"close" in [option.strip(b" \t") for option in options]
 
 
 def _skip_empty_lines(buffer: bytearray) -> None:
@@ -96,12 +111,13 @@ def read_answer(raw: bytes, method: bytes) -> Answer:
             if status == 101:
                 return Answer(status, end=len(raw), is_malformed=True)
             if status < 200:
+                _skip_empty_lines(buffer)
                 continue
-            decoder = Sized(0) if status in BODILESS else strict.response_body(head, method)
+            decoder = Sized(0) if status in BODILESS else _tolerant(strict.response_body(head, method))
             body = decoder.decode(buffer)
             until_close = isinstance(decoder, UntilClose)
             complete = decoder.finished or until_close
-            ends = until_close or not complete or bool(buffer) or strict.status_line(head).minor == 0 or bool(head.values(b"connection"))
+            ends = until_close or not complete or bool(buffer) or strict.status_line(head).minor == 0 or _says_close(head)
             return Answer(status, body, len(raw) - len(buffer), is_complete=complete, ends_connection=ends)
     except Malformed:
         return Answer(status, body, len(raw), is_malformed=True)
