@@ -10,6 +10,7 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from proxy import __version__, facts
+from proxy.admin import start_admin
 from proxy.core.catalogue import Catalogue
 from proxy.core.classify import Classifier
 from proxy.core.model import Api
@@ -61,8 +62,6 @@ async def _serve(settings: Settings, log: Log) -> int:
         loop.add_signal_handler(number, stop.set)
     try:
         port = await server.listen(settings.listen.host, settings.listen.port, _server_tls(settings.listen))
-        from proxy.admin import start_admin  # noqa: PLC0415 - aiohttp takes 150 ms to import: requests are answered before that
-
         admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, settings.admin.token, lambda: not server.draining)
     except OSError as error:
         log.warning("proxy.cannot_listen", message=str(error.strerror or error), listen=settings.listen.host, admin=settings.admin.host)

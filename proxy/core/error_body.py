@@ -31,7 +31,6 @@ STRING_MAX_CHARS: Final = 4 * 1024
 """As much of one of these strings, so that a swollen one does not crowd out the others."""
 
 _BOM: Final = b"\xef\xbb\xbf"
-_JSON_STARTS: Final = '{["-0123456789tfnNI'
 _OAUTH_DESCRIPTIONS: Final = ("error_description", "description", "errorDescription")
 _TYPE: Final = re.compile(r"[A-Za-z0-9_.]{1,64}")
 
@@ -114,12 +113,10 @@ def read_error_body(reply: Reply) -> ErrorBody | None:
         return None
     body = body.removeprefix(_BOM)
     text = body[:TEXT_MAX_BYTES].decode("utf-8", "replace")
-    start = text.lstrip()[:1]
-    may_be_json = start != "" and start in _JSON_STARTS and len(body) <= JSON_MAX_BYTES
     # Invalid UTF-8 inside a string is no reason to lose the rest.
-    parsed = read_json(body.decode("utf-8", "replace")) if may_be_json else None
+    parsed = read_json(body.decode("utf-8", "replace")) if len(body) <= JSON_MAX_BYTES else None
     content_type = (first_value(reply.fields, b"content-type") or "").lower()
-    is_markup = start == "<" or "html" in content_type or "xml" in content_type
+    is_markup = text.lstrip().startswith("<") or "html" in content_type or "xml" in content_type
     return ErrorBody(parsed is not None, parsed.value if parsed else None, text, is_markup)
 
 

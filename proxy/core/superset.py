@@ -59,7 +59,7 @@ def superset(body: ErrorBody, fallback: Fallback, *, oauth: bool) -> dict[str, J
         if whole not in (None, "", message):
             moved["body"] = whole
     said = Fallback(fallback.status, body.type or fallback.type, message, body.request_id or fallback.request_id)
-    shaped = _oauth(fields, body, said, moved) if oauth else _standard(fields, body, said, moved)
+    shaped = _oauth(fields, said, moved) if oauth else _standard(fields, body, said, moved)
     return {**shaped, "original": moved} if moved else shaped
 
 
@@ -121,8 +121,8 @@ def _error_object(error: dict[str, Json], said: Fallback, moved: dict[str, Json]
     return {**head, **rest}
 
 
-def _oauth(fields: dict[str, Json], body: ErrorBody, said: Fallback, moved: dict[str, Json]) -> dict[str, Json]:
-    error = _string(fields, "error", body.error_string or said.type, moved)
+def _oauth(fields: dict[str, Json], said: Fallback, moved: dict[str, Json]) -> dict[str, Json]:
+    error = _string(fields, "error", said.type, moved)
     description = _string(fields, "error_description", said.message, moved)
     code = fields.pop("error_code", None)
     is_int32 = isinstance(code, int) and not isinstance(code, bool) and abs(code) <= _INT32_MAX

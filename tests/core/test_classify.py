@@ -187,6 +187,21 @@ def test_a_refusal_on_an_oauth_path_is_one_of_oauth_whatever_its_body(status: in
         assert cause_of(status, body, b"/v3/connect/token", "POST") is Cause.OAUTH
 
 
+def test_a_description_without_an_error_is_no_oauth() -> None:
+    assert cause_of(400, {"message": "m", "description": "d"}) is Cause.VALIDATION
+    assert cause_of(400, {"error": "e", "description": "d"}) is Cause.OAUTH
+
+
+def test_a_star_in_a_type_stands_for_the_rest_only() -> None:
+    assert cause_of(400, v3("oauth2.anything", "x")) is Cause.OAUTH
+    assert cause_of(400, v3("oauth2_other", "x")) is Cause.VALIDATION
+
+
+def test_not_ready_is_said_of_reading_one_message_alone() -> None:
+    assert cause_of(202, b"", b"/messages/m", "GET") is Cause.NOT_READY
+    assert cause_of(202, {}, b"/messages/m", "PUT") is Cause.UNKNOWN
+
+
 def test_throttling_on_an_oauth_path_is_throttling() -> None:
     assert cause_of(429, {"error": "slow_down", "error_description": "x"}, b"/v3/connect/token", "POST") is Cause.RATE_LIMIT_AMBIGUOUS
 
@@ -264,6 +279,7 @@ def test_the_first_rule_that_fits_wins_and_none_means_unknown() -> None:
         ({"cause": "auth"}, "error rule 1 (auth): status must be of type list"),
         ({"cause": "auth", "status": [99]}, "99 is no status"),
         ({"cause": "auth", "status": ["6xx"]}, "'6xx' is no status"),
+        ({"cause": "auth", "status": [["4xx"]]}, "['4xx'] is no status"),
         ({"cause": "auth", "status": [400.0]}, "400.0 is no status"),
         ({"cause": "auth", "status": [400], "phrase": ["x"]}, "error rule 1 (auth): unknown key phrase"),
         ({"cause": "auth", "status": [400], "phrases": ["Upper"]}, "not in lower case"),

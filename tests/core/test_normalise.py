@@ -174,6 +174,10 @@ def test_a_problem_names_origin_and_wait() -> None:
     assert (b"Retry-After", b"1") in answer.fields
 
 
+def test_a_limit_met_by_a_request_that_was_not_understood_has_no_scope() -> None:
+    assert said(problem_of(Problem(429, Cause.RATE_LIMIT_NYLAS, "Full."), None))["proxy"]["scope"] is None
+
+
 def test_an_answer_of_a_proxy_further_up_is_told_anew() -> None:
     inner = normalised(a_reply(429, {"error": {"type": "nylas_rate_limit_exceeded"}}), attempts=3)
     outer = normalised(Reply(inner.status, inner.fields, inner.body))

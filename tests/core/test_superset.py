@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from builders import OUR_ID, a_context, a_reply, normalised, said, the_texts
 
+from proxy.core.error_body import JSON_MAX_BYTES
 from proxy.core.model import Api, Cause
 from proxy.core.superset import MESSAGE_MAX_CHARS, ORIGINAL_TEXT_MAX_CHARS
 
@@ -56,6 +57,8 @@ def test_both_generations_keep_their_own_words_where_they_differ() -> None:
         ({"error": {"error": {"type": "t", "message": "m"}, "request_id": "r"}}, ("t", "m")),
         ({"error": "invalid_grant", "error_description": "expired"}, ("invalid_grant", "expired")),
         ({"message": "m"}, ("api.invalid_request_error", "m")),
+        ({"error": {"type": "", "message": ""}, "type": None, "message": None}, ("api.invalid_request_error", the_texts()[Cause.UNKNOWN].meaning)),
+        ({"error": {"type": 7, "message": None}, "type": "t"}, ("t", the_texts()[Cause.VALIDATION].meaning)),
         ({"message": {"a": ["b"]}}, ("api.invalid_request_error", '{"a":["b"]}')),
         ({}, ("api.invalid_request_error", the_texts()[Cause.UNKNOWN].meaning)),
         ({"type": "", "message": "", "error": None}, ("", "")),
@@ -115,6 +118,7 @@ def test_validation_errors_map_strings_to_strings() -> None:
     assert answer["original"] == {"error.validation_errors": {"a": "b", "c": ["d"], "e": 1.5, "f": None}}
     fine = {"type": "t", "message": "m", "validation_errors": {"a": "b"}}
     assert shape({"error": fine})["error"] == fine
+    assert "original" not in shape({"error": fine})
 
 
 @pytest.mark.parametrize("name", ["statusCode", "requestId", "headers"])
@@ -195,6 +199,41 @@ def test_a_number_of_upstream_keeps_its_text(number: str) -> None:
     assert f'"code":{number}}}'.encode() in answer.body
 
 
+def test_the_largest_error_code_that_java_reads_stays() -> None:
+    assert shape({"error": "e", "error_code": 2**31 - 1}, 400, TOKEN)["error_code"] == 2**31 - 1
+
+
+@pytest.mark.parametrize("target", [b"/v3/grants/g/messages", TOKEN])
+def test_a_request_id_is_never_empty(target: bytes) -> None:
+    assert shape({"message": "m", "request_id": ""}, 400, target)["request_id"] == OUR_ID
+
+
+def test_the_request_id_of_the_body_wins_in_the_body() -> None:
+    fields = ((b"X-Request-Id", b"of the header"),)
+    for body in ({"request_id": "r"}, {"request_id": "", "error": {"error": {}, "request_id": "r"}}):
+        assert said(normalised(a_reply(400, body, fields)))["request_id"] == "r"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "message"),
+    [
+        (b"text/html", b"Bad &amp; worse <b>today</b>", "Bad & worse today"),
+        (b"Application/XML", b"Bad &amp; worse", "Bad & worse"),
+        (b"text/plain", b"read &amp; keep a<b>c", "read &amp; keep a<b>c"),
+        (b"text/plain", b" \n<p>page</p>", "page"),
+    ],
+)
+def test_a_text_is_read_as_what_it_is(content_type: bytes, body: bytes, message: str) -> None:
+    assert said(normalised(a_reply(502, body, ((b"Content-Type", content_type),))))["message"] == message
+
+
+def test_json_is_read_up_to_a_limit_and_told_as_text_beyond() -> None:
+    start, end = b'{"message": "m", "x": "', b'"}'
+    fits = start + b"x" * (JSON_MAX_BYTES - len(start) - len(end)) + end
+    assert shape(fits)["message"] == "m"
+    assert shape(fits + b" ")["message"].startswith('{"message": "m", "x": "xxx')
+
+
 def test_on_oauth_paths_the_error_has_the_oauth_shape() -> None:
     assert shape(b"", 503, TOKEN) == {
         "error": "api.internal_error",
@@ -221,6 +260,7 @@ def test_an_oauth_error_keeps_its_own_words() -> None:
         ({"error": "e", "error_code": "25014", "error_description": "d"}, "e", "d", {"error_code": "25014"}),
         ({"error": "e", "error_code": 2**31, "error_description": "d"}, "e", "d", {"error_code": 2**31}),
         ({"error": "e", "error_code": True, "error_description": ["d"]}, "e", '["d"]', {"error_code": True, "error_description": ["d"]}),
+        ({"error": "e", "error_code": -(2**31), "error_description": "d"}, "e", "d", {"error_code": -(2**31)}),
         ({"error": "e", "error_code": None}, "e", "e", None),
         ({"type": "t", "message": "m"}, "t", "m", None),
     ],
