@@ -1,4 +1,4 @@
-"""Whether a connection may read: it may as long as nobody holds it."""
+"""Which way bytes may flow on a connection: in, as long as nobody holds it; out, as long as the other side takes them."""
 
 from __future__ import annotations
 
@@ -39,3 +39,38 @@ class Flow:
         self._holders &= ~holder
         if not self._holders and not self._transport.is_closing():
             self._transport.resume_reading()
+
+
+class Outflow:
+    """Whether the other side takes what is written to it."""
+
+    __slots__ = ("_since", "_transport", "_unsent_bytes")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._since: float | None = None
+        self._unsent_bytes = 0
+
+    @property
+    def is_paused(self) -> bool:
+        """The transport's buffer is full."""
+        return self._since is not None
+
+    def pause(self, now: float) -> None:
+        """The transport takes no more for now."""
+        self._since = now
+        self._unsent_bytes = self._transport.get_write_buffer_size()
+
+    def resume(self) -> None:
+        """It takes more."""
+        self._since = None
+
+    def is_stalled(self, now: float, timeout_s: float) -> bool:
+        """Tell whether the other side has taken no byte for so long."""
+        if self._since is None:
+            return False
+        unsent_bytes = self._transport.get_write_buffer_size()
+        if unsent_bytes < self._unsent_bytes:
+            self._unsent_bytes = unsent_bytes
+            self._since = now
+        return now - self._since > timeout_s

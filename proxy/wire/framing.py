@@ -1,11 +1,8 @@
-"""How a body is delimited (RFC 9112 section 6.3), decided once for a message; what could be read in two ways is refused."""
+"""How a body is delimited (RFC 9112 section 6.3), and how a chunked one is written (section 7.1)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from proxy.wire.head import RequestHead, ResponseHead
+from typing import Final, NamedTuple
 
 
 class Framing(NamedTuple):
@@ -18,51 +15,13 @@ NO_BODY: Final = Framing(0)
 CHUNKED: Final = Framing(0)
 UNTIL_CLOSE: Final = Framing(0)
 
-_NO_CONTENT = 204
-_NOT_MODIFIED = 304
-_FIRST_FINAL_STATUS = 200
-
 
 class FramingError(ValueError):
     """A message whose end two parsers could see in different places."""
 
 
-def request_framing(head: RequestHead) -> Framing:
-    """Decide how a request's body is delimited; raises FramingError where that is not beyond doubt.
-
-    The parser has already refused Content-Length beside Transfer-Encoding, repeated and malformed lengths (llhttp); what it
-    lets pass is refused here: other codings before chunked, and chunked from an HTTP/1.0 client.
-    """
-    coding = head.index.get(b"transfer-encoding")
-    if coding is not None:
-        if head.is_http_10:
-            raise FramingError("Transfer-Encoding in an HTTP/1.0 request")
-        if coding.lower() != b"chunked":
-            raise FramingError("a transfer coding other than chunked")
-        return CHUNKED
-    length = head.index.get(b"content-length")
-    if length is None:
-        return NO_BODY
-    return Framing(_length_bytes(length))
-
-
-def response_framing(head: ResponseHead, method: bytes) -> Framing:
-    """Decide how a response's body is delimited, given the request's method; raises FramingError where that is not beyond doubt."""
-    coding = head.index.get(b"transfer-encoding")
-    if coding is not None and (coding.lower() != b"chunked" or head.is_http_10):
-        raise FramingError("a transfer coding other than chunked, or one in HTTP/1.0")
-    length = head.index.get(b"content-length")
-    length_bytes = None if length is None else _length_bytes(length)
-    if method == b"HEAD" or head.status < _FIRST_FINAL_STATUS or head.status in {_NO_CONTENT, _NOT_MODIFIED}:
-        return NO_BODY
-    if coding is not None:
-        return CHUNKED
-    if length_bytes is None:
-        return UNTIL_CLOSE
-    return Framing(length_bytes)
-
-
-def _length_bytes(value: bytes) -> int:
+def content_length(value: bytes) -> int:
+    """Read a Content-Length; raises FramingError where it is not one decimal number."""
     if not value.isdigit():
         raise FramingError("Content-Length is not one decimal number")
     return int(value)

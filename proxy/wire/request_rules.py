@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from proxy.wire.framing import FramingError, request_framing
+from proxy.wire.framing import CHUNKED, NO_BODY, Framing, FramingError, content_length
 from proxy.wire.head import Refusal, RefusalReason, origin_form
 
 if TYPE_CHECKING:
@@ -54,10 +54,27 @@ def refusal_of_size(head: RequestHead, limits: ServerLimits, fed_bytes: int) -> 
 def read_framing(head: RequestHead) -> Refusal | None:
     """Decide how the body is delimited, and keep it in the head, or refuse what leaves a doubt."""
     try:
-        head.framing = request_framing(head)
+        head.framing = _request_framing(head)
     except FramingError as error:
         return Refusal(RefusalReason.MALFORMED, f"the end of the body is not beyond doubt: {error}")
     return None
+
+
+def _request_framing(head: RequestHead) -> Framing:
+    """Apply RFC 9112 section 6.3.
+
+    The parser has already refused Content-Length beside Transfer-Encoding, repeated and malformed lengths (llhttp); what it
+    lets pass is refused here: other codings before chunked, and chunked from an HTTP/1.0 client.
+    """
+    coding = head.index.get(b"transfer-encoding")
+    if coding is not None:
+        if head.is_http_10:
+            raise FramingError("Transfer-Encoding in an HTTP/1.0 request")
+        if coding.lower() != b"chunked":
+            raise FramingError("a transfer coding other than chunked")
+        return CHUNKED
+    length = head.index.get(b"content-length")
+    return NO_BODY if length is None else Framing(content_length(length))
 
 
 def refusal_of_foreign_line(line: bytes) -> Refusal:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
 from proxy.wire.chunk_overhead import ChunkOverhead
-from proxy.wire.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, FramingError, response_framing
+from proxy.wire.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, FramingError
 from proxy.wire.head import NO_TRAILERS, Field, ReadField, ResponseHead
+from proxy.wire.response_rules import FIRST_FINAL_STATUS, objection_to_line, objection_to_size, response_framing
 
 if TYPE_CHECKING:
     from proxy.wire.limits import UpstreamLimits
-
-_SWITCHING_PROTOCOLS: Final = 101
-_FIRST_FINAL_STATUS: Final = 200
-_LAST_STATUS: Final = 599
-
-# RFC 9112 section 4: a reason phrase holds blanks, visible characters and obs-text.
-_REASON = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-
 
 class ResponseSink(Protocol):
     """Who is told what was read."""
@@ -171,7 +163,7 @@ class ResponseReader:
             return
         version = self._parser.get_http_version()
         status = self._parser.get_status_code()
-        detail = self._objection(version, status)
+        detail = objection_to_line(version, status, self._reason) or objection_to_size(self._fields, self._limits, self._fed_bytes)
         if detail is not None:
             self._refuse(detail)
             return
@@ -187,23 +179,10 @@ class ResponseReader:
         self._fields = []
         self._reason = b""
         self._framing = head.framing
-        self._final = status >= _FIRST_FINAL_STATUS
+        self._final = status >= FIRST_FINAL_STATUS
         self._sink.response_head(head)
         if self._final and head.framing is NO_BODY:
             self._finish_before_parser()
-
-    def _objection(self, version: str, status: int) -> str | None:
-        if version not in {"1.1", "1.0"}:
-            return "it is not HTTP/1.1"
-        if status == _SWITCHING_PROTOCOLS or status > _LAST_STATUS or status < 100:  # noqa: PLR2004 - RFC 9110 section 15: statuses have three digits from 100
-            return "its status is none that can be passed on"
-        if self._reason != b"OK" and not _REASON.fullmatch(self._reason):
-            return "its reason phrase holds control characters"
-        if len(self._fields) > self._limits.header_max_count:
-            return "it has more header fields than this proxy accepts"
-        if self._fed_bytes > self._limits.head_max_bytes and _size_bytes(self._fields) > self._limits.head_max_bytes:
-            return "its head is larger than this proxy accepts"
-        return None
 
     def on_chunk_header(self) -> None:
         """A chunk begins."""
@@ -227,7 +206,3 @@ class ResponseReader:
     def _count_overhead(self, overhead_bytes: int) -> None:
         if self._overhead.add(overhead_bytes):
             self._refuse("its chunk extensions or trailers are larger than this proxy accepts")
-
-
-def _size_bytes(fields: list[ReadField]) -> int:
-    return sum(len(name) + len(value) + 4 for _, name, value in fields)

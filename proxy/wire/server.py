@@ -20,13 +20,12 @@ class Server:
 
     Attributes:
         limits: The bounds towards clients.
-        handle: Called with each request when its turn has come.
         draining: No connection takes a further request.
     """
 
     def __init__(self, limits: ServerLimits, handle: Callable[[Exchange], None]) -> None:
         self.limits = limits
-        self.handle = handle
+        self._handle = handle
         self.draining = False
         self._connections: set[ServerConnection] = set()
         self._places = 0
@@ -41,6 +40,10 @@ class Server:
             lambda: ServerConnection(self, loop), host, port, ssl=tls, backlog=1024, ssl_handshake_timeout=handshake_s
         )
         return int(self._listener.sockets[0].getsockname()[1])
+
+    def handle(self, exchange: Exchange) -> None:
+        """A request's turn has come."""
+        self._handle(exchange)
 
     def opened(self, connection: ServerConnection) -> bool:
         """A connection is there; returns whether it takes a place. One too many is told so, and cut at once where even those are too many."""

@@ -7,18 +7,34 @@ import socket
 import struct
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from proxy.wire.exchange import Exchange
-from proxy.wire.flow import REQUESTS_WAITING, TAKER_FULL, Flow
+from proxy.wire.flow import REQUESTS_WAITING, TAKER_FULL, Flow, Outflow
 from proxy.wire.head import Field, Refusal, RefusalReason, RequestHead
 from proxy.wire.request_reader import RequestReader
 
 if TYPE_CHECKING:
-    from proxy.wire.server import Server
+    from proxy.wire.limits import ServerLimits
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _NEVER: Final = float("inf")
+
+
+class Listener(Protocol):
+    """What a connection needs of the server that it came to."""
+
+    limits: ServerLimits
+    draining: bool
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request."""
+
+    def opened(self, connection: ServerConnection) -> bool:
+        """A connection is there; returns whether it takes a place."""
+
+    def closed(self, connection: ServerConnection) -> None:
+        """A connection is gone."""
 
 
 class ServerConnection(asyncio.Protocol):
@@ -31,8 +47,9 @@ class ServerConnection(asyncio.Protocol):
 
     _transport: asyncio.Transport
     _flow: Flow
+    _outflow: Outflow
 
-    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, server: Listener, loop: asyncio.AbstractEventLoop) -> None:
         self._server = server
         self._loop = loop
         self._reader = RequestReader(server.limits, self)
@@ -40,8 +57,6 @@ class ServerConnection(asyncio.Protocol):
         self._running: Exchange | None = None
         self._waiting_since = self._last_read_at = loop.time()
         self._linger_until = _NEVER
-        self._paused_at = _NEVER
-        self._unsent_bytes = 0
         self.served = 0
         self.has_place = False
 
@@ -51,6 +66,7 @@ class ServerConnection(asyncio.Protocol):
         """A client has connected."""
         self._transport = cast("asyncio.Transport", transport)
         self._flow = Flow(self._transport)
+        self._outflow = Outflow(self._transport)
         self.has_place = self._server.opened(self)
         if not self.has_place:
             self._reader.refuse(Refusal(RefusalReason.OVERLOADED, "more connections than this proxy accepts"))
@@ -78,14 +94,13 @@ class ServerConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client takes nothing for now."""
-        self._paused_at = self._loop.time()
-        self._unsent_bytes = self._transport.get_write_buffer_size()
+        self._outflow.pause(self._loop.time())
         if self._running is not None:
             self._running.hold()
 
     def resume_writing(self) -> None:
         """The client takes bytes again."""
-        self._paused_at = _NEVER
+        self._outflow.resume()
         if self._running is not None:
             self._running.release()
         self._advance()
@@ -120,7 +135,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Hand out the first request, unless one is being answered or the client does not take what it was answered before."""
-        if self._running is None and self._queue and self._paused_at == _NEVER:
+        if self._running is None and self._queue and not self._outflow.is_paused:
             self._running = self._queue[0]
             self._server.handle(self._running)
 
@@ -209,8 +224,9 @@ class ServerConnection(asyncio.Protocol):
         limits = self._server.limits
         if now >= self._linger_until:
             self._transport.abort()
-        elif self._paused_at != _NEVER:
-            self._check_writing(now)
+        elif self._outflow.is_paused:
+            if self._outflow.is_stalled(now, limits.write_timeout_s):
+                self.reset()
         elif self._queue:
             self._check_body(now)
         elif self._reader.in_head:
@@ -218,14 +234,6 @@ class ServerConnection(asyncio.Protocol):
                 self._reader.refuse(Refusal(RefusalReason.TIMEOUT, "the request's head did not arrive in time"))
         elif now - self._waiting_since > (limits.idle_timeout_s if self.served else limits.head_timeout_s):
             self._transport.abort() if self._transport.get_write_buffer_size() else self._transport.close()
-
-    def _check_writing(self, now: float) -> None:
-        unsent_bytes = self._transport.get_write_buffer_size()
-        if unsent_bytes < self._unsent_bytes:
-            self._unsent_bytes = unsent_bytes
-            self._paused_at = now
-        elif now - self._paused_at > self._server.limits.write_timeout_s:
-            self.reset()
 
     def _check_body(self, now: float) -> None:
         if self._reader.in_body and not self._flow.is_held and now - self._last_read_at > self._server.limits.body_timeout_s:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from proxy.wire.body import Body
 from proxy.wire.call import Call, CallEnd, CallFailure, Response
-from proxy.wire.flow import TAKER_FULL, Flow
+from proxy.wire.flow import TAKER_FULL, Flow, Outflow
 from proxy.wire.framing import CHUNKED, UNTIL_CLOSE, encode_chunk
 from proxy.wire.response_reader import ResponseReader
 
 if TYPE_CHECKING:
     from proxy.wire.head import Field, ResponseHead
-    from proxy.wire.pool import Pool
+    from proxy.wire.limits import UpstreamLimits
 
 _NEVER: Final = float("inf")
+
+
+class _Home(Protocol):
+    """The pool that a connection belongs to: it is given back when it can take the next call, forgotten when it is gone."""
+
+    limits: UpstreamLimits
+
+    def give_back(self, connection: UpstreamConnection) -> None: ...
+    def forget(self, connection: UpstreamConnection) -> None: ...
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -30,8 +39,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     _transport: asyncio.Transport
     _flow: Flow
+    _outflow: Outflow
 
-    def __init__(self, pool: Pool, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, pool: _Home, loop: asyncio.AbstractEventLoop) -> None:
         self._pool = pool
         self._loop = loop
         self._reader = ResponseReader(pool.limits, self)
@@ -41,8 +51,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._request_sent_at = _NEVER
         self._last_progress_at = 0.0
         self._keeps_alive = False
-        self._paused = False
-        self._unsent_bytes = self.served = 0
+        self.served = 0
         self.idle_since = loop.time()
         self.key: object = None
 
@@ -92,6 +101,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Connected (and TLS agreed)."""
         self._transport = cast("asyncio.Transport", transport)
         self._flow = Flow(self._transport)
+        self._outflow = Outflow(self._transport)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of upstream; unasked ones end the connection, they would be taken for the next response."""
@@ -115,14 +125,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Upstream takes nothing for now."""
-        self._paused = True
-        self._unsent_bytes = self._transport.get_write_buffer_size()
+        self._outflow.pause(self._loop.time())
         if self._call is not None:
             self._call.body.hold()
 
     def resume_writing(self) -> None:
         """Upstream takes bytes again."""
-        self._paused = False
+        self._outflow.resume()
         self._last_progress_at = self._loop.time()
         if self._call is not None:
             self._call.body.release()
@@ -232,18 +241,11 @@ class UpstreamConnection(asyncio.Protocol):
         if call is None:
             if now - self.idle_since > self._pool.limits.idle_timeout_s:
                 self._transport.close()
-        elif self._paused:
-            self._check_upload(now, call)
+        elif self._outflow.is_paused:
+            if self._outflow.is_stalled(now, call.limits.stall_timeout_s):
+                self._end(self._failure(CallEnd.TIMEOUT, "upstream stopped taking the request"))
         elif self._response_body is not None:
             if not self._flow.is_held and now - self._last_progress_at > call.limits.stall_timeout_s:
                 self._end(self._failure(CallEnd.TIMEOUT, "upstream's response stalled"))
         elif now - self._request_sent_at > call.limits.response_timeout_s:
             self._end(self._failure(CallEnd.TIMEOUT, "upstream did not respond in time"))
-
-    def _check_upload(self, now: float, call: Call) -> None:
-        unsent_bytes = self._transport.get_write_buffer_size()
-        if unsent_bytes < self._unsent_bytes:
-            self._unsent_bytes = unsent_bytes
-            self._last_progress_at = now
-        elif now - self._last_progress_at > call.limits.stall_timeout_s:
-            self._end(self._failure(CallEnd.TIMEOUT, "upstream stopped taking the request"))

@@ -57,7 +57,7 @@ def test_both_generations_keep_their_own_words_where_they_differ() -> None:
         ({"error": {"error": {"type": "t", "message": "m"}, "request_id": "r"}}, ("t", "m")),
         ({"error": "invalid_grant", "error_description": "expired"}, ("invalid_grant", "expired")),
         ({"message": "m"}, ("api.invalid_request_error", "m")),
-        ({"error": {"type": "", "message": ""}, "type": None, "message": None}, ("api.invalid_request_error", the_texts()[Cause.UNKNOWN].meaning)),
+        ({"error": {"type": "", "message": ""}, "type": None}, ("api.invalid_request_error", '{"error":{"type":"","message":""},"type":null}')),
         ({"error": {"type": 7, "message": None}, "type": "t"}, ("t", the_texts()[Cause.VALIDATION].meaning)),
         ({"message": {"a": ["b"]}}, ("api.invalid_request_error", '{"a":["b"]}')),
         ({}, ("api.invalid_request_error", the_texts()[Cause.UNKNOWN].meaning)),

@@ -115,10 +115,12 @@ def read_answer(raw: bytes, method: bytes) -> Answer:
                 continue
             decoder = Sized(0) if status in BODILESS else _tolerant(strict.response_body(head, method))
             body = decoder.decode(buffer)
+            end = len(raw) - len(buffer)
+            _skip_empty_lines(buffer)
             until_close = isinstance(decoder, UntilClose)
             complete = decoder.finished or until_close
             ends = until_close or not complete or bool(buffer) or strict.status_line(head).minor == 0 or _says_close(head)
-            return Answer(status, body, len(raw) - len(buffer), is_complete=complete, ends_connection=ends)
+            return Answer(status, body, end, is_complete=complete, ends_connection=ends)
     except Malformed:
         return Answer(status, body, len(raw), is_malformed=True)
     return Answer(end=len(raw))
