@@ -233,10 +233,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._response_body = None
         self._transport.abort()
 
-    # time-outs, looked at once per sweep
-
     def check(self, now: float) -> None:
-        """End what has taken too long."""
+        """End what has taken too long; the sweep looks at every connection now and then."""
         call = self._call
         if call is None:
             if now - self.idle_since > self._pool.limits.idle_timeout_s:
