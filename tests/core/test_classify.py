@@ -221,6 +221,7 @@ def test_a_timed_out_send_is_known_to_be_unsent_only_where_the_server_says_so() 
         (b'{"error": {"type": ["api.provider_error"], "message": {"a": "b"}}}', Cause.VALIDATION),
         (b'{"error": {"type": 701}}', Cause.OAUTH),
         (b'{"error": {"type": true, "message": null}}', Cause.UNKNOWN),
+        (b'{"error": {"type": "", "message": "m"}, "type": "api.provider_error"}', Cause.PROVIDER_ERROR),
         (b'["api.provider_error"]', Cause.UNKNOWN),
         (b'"text"', Cause.UNKNOWN),
         (b"7", Cause.UNKNOWN),

@@ -35,6 +35,13 @@ def test_what_the_mail_server_said_does_not_replace_what_the_provider_said() -> 
     assert shape(body, 402, Api.V2)["error"]["provider_error"] == {"a": 1}
 
 
+@pytest.mark.parametrize("server_error", ["", None, 7, {}])
+def test_a_mail_server_that_said_nothing_is_no_provider_error(server_error: Any) -> None:
+    answer = shape({"message": "m", "type": "t", "server_error": server_error}, 402, Api.V2)
+    assert answer["server_error"] == server_error
+    assert "provider_error" not in answer["error"]
+
+
 def test_an_object_in_no_dialect_is_shown_whole() -> None:
     answer = shape({"some_field": "some value", "n": 1})
     assert answer["message"] == answer["error"]["message"] == '{"some_field":"some value","n":1}'

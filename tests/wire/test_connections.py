@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wire.cases import GET, HEAD, HOST, POST, UNSAFE, by_name
+from wire.cases import CHUNKED, GET, HEAD, HOST, POST, UNSAFE, by_name
 from wire.origin import OK, OK_CLOSE, Origin
 from wire.rig import cause, running
 from wire.stream import chunks, lines
@@ -60,6 +60,16 @@ def test_an_upstream_connection_that_ended_is_not_used_again(plain: Rig, answer:
     assert again.is_first
     again.answer()
     assert client.response().body == b"ok"
+
+
+@pytest.mark.parametrize("trailer", [b"Connection: close", b"Transfer-Encoding: chunked, identity", b"Upgrade: a", b"X-Sum: 1"])
+def test_what_stands_among_an_answers_trailers_does_not_harm_the_next_request(plain: Rig, trailer: bytes) -> None:
+    """RFC 9110 section 6.5.1: a trailer is no field of the head; whether the connection is kept is open, the next answer is not."""
+    client = plain.dial()
+    for request in (GET, POST, POST):
+        client.send(request)
+        plain.origin.next_request().answer(lines(b"HTTP/1.1 200 OK", CHUNKED, body=chunks([b"ok"], trailer)))
+        assert client.response().body == b"ok"
 
 
 def test_an_idle_connection_that_upstream_closed_is_not_used_again(plain: Rig) -> None:

@@ -104,7 +104,7 @@ class Campaign:
             del self._upstream.playing[played.index]
         self.report.played[played.kind.name.lower()] += 1
         self.report.answered[f"{end} after {received[9:10].decode(errors='replace') or 'no '}xx"] += 1
-        if (text := fault(played, received)) is not None:
+        if (text := fault(played, received, was_reset=end == "RST")) is not None:
             self._complain(played, f"{text}\n  ended by {end}; received {received[:600]!r}")
 
     async def _exchange(self, played: Input) -> tuple[bytes, str]:

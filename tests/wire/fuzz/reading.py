@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BLANKS = re.compile(rb"[ ]+")
 _ABSOLUTE = re.compile(rb"(?i)https?://[^/?]+")
+_WITHOUT_REASON = re.compile(rb"HTTP/1\.[01] [0-9]{3}")
 BODILESS = frozenset({204, 304})
 
 
@@ -25,6 +26,20 @@ class Request:
     method: bytes
     target: bytes
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a client's bytes say.
+
+    Attributes:
+        requests: The requests that must be taken as such.
+        goes_on_after_close: Bytes follow a request that ends its connection. RFC 9112 section 9.6 forbids a client to send them;
+            where they meet a closed socket, the reset that follows may overtake the last answer.
+    """
+
+    requests: list[Request]
+    goes_on_after_close: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +72,7 @@ def origin_form(target: bytes) -> bytes:
     return b"/" + path.lstrip(b"/")
 
 
-def read_requests(raw: bytes) -> list[Request]:
+def read_requests(raw: bytes) -> Reading:
     """The complete requests at the beginning of these bytes, up to the first that is malformed or ends the connection.
 
     What RFC 9112 lets a recipient tolerate is tolerated: empty lines before a request, if only of LF (section 2.2), and several
@@ -70,18 +85,18 @@ def read_requests(raw: bytes) -> list[Request]:
             _skip_empty_lines(buffer)
             head = strict.take_head(buffer)
             if head is None:
-                return found
+                return Reading(found)
             head = strict.Head(_BLANKS.sub(b" ", head.start), head.fields)
             decoder = _tolerant(strict.request_body(head))
             body = decoder.decode(buffer)
             line = strict.request_line(head)
             if not decoder.finished:
-                return found
+                return Reading(found)
             found.append(Request(line.method, origin_form(line.target), body))
             if line.minor == 0 or _says_close(head):
-                return found
+                return Reading(found, goes_on_after_close=bool(buffer))
     except Malformed:
-        return found
+        return Reading(found)
 
 
 def _tolerant(decoder: Decoder) -> Decoder:
@@ -107,6 +122,8 @@ def read_answer(raw: bytes, method: bytes) -> Answer:
     try:
         _skip_empty_lines(buffer)
         while (head := strict.take_head(buffer)) is not None:
+            if _WITHOUT_REASON.fullmatch(head.start):  # RFC 9112 section 4 asks for the blank, many servers leave it out
+                head = strict.Head(head.start + b" ", head.fields)
             status = strict.status_line(head).status
             if status == 101:
                 return Answer(status, end=len(raw), is_malformed=True)

@@ -14,7 +14,7 @@ from wire.lines import Malformed
 
 if TYPE_CHECKING:
     from wire.fuzz.inputs import Input
-    from wire.fuzz.reading import Request
+    from wire.fuzz.reading import Reading, Request
 
 _MARKER = re.compile(rb"fz\d{8}-[0-9a-f]{8}")
 _PROXY_KEYS = {"origin", "cause", "scope", "retryable", "retry_after_s", "retry_at", "attempts", "meaning", "solution"}
@@ -30,18 +30,21 @@ class Got:
     is_cut: bool
 
 
-def fault(played: Input, received: bytes) -> str | None:
+def fault(played: Input, received: bytes, *, was_reset: bool) -> str | None:
     """What is wrong with what upstream and the client got of this input; None when nothing is."""
     try:
         answers = read_answers(received, may_be_head=b"HEAD" in played.raw_request)
     except Malformed as malformed:
         return f"the client got something malformed: {malformed}"
     for answer in answers:
-        if (text := _fault_of_answer(played, answer)) is not None:
+        if (text := _fault_of_shape(answer)) is not None and not _wants_raw(played):
             return text
     if played.kind is Kind.RESPONSE:
         return _fault_of_response(played, answers)
-    return _fault_of_arrivals(played) or _fault_of_order(played, answers)
+    reading = read_requests(played.raw_request)
+    if (text := _fault_of_arrivals(played, reading)) is not None:
+        return text
+    return None if was_reset and reading.goes_on_after_close else _fault_of_answers(played, answers)
 
 
 def read_answers(received: bytes, *, may_be_head: bool) -> list[Got]:
@@ -71,22 +74,14 @@ def _take_body(head: strict.Head, status: int, buffer: bytearray, *, may_be_head
     return Got(head, status, body, is_cut=not decoder.may_end_here())
 
 
-def _fault_of_answer(played: Input, answer: Got) -> str | None:
-    for marker in set(_MARKER.findall(b",".join(answer.head.values(b"x-fuzz")) + answer.body)):
-        if marker != played.marker and not played.mutated:
-            return f"an answer to {marker!r} came to {played.marker!r}"
-    if answer.status >= 400 and not answer.is_cut and answer.body and not _wants_raw(played):
-        return _fault_of_shape(answer)
-    if answer.is_cut and played.kind is not Kind.RESPONSE:
-        return f"an answer was cut: {answer.head.start!r}"
-    return None
-
-
 def _wants_raw(played: Input) -> bool:
     return b"x-nylas-proxy-errors" in played.raw_request.lower()
 
 
 def _fault_of_shape(answer: Got) -> str | None:
+    """Errors have the one shape; that of an answer to HEAD has no body to judge."""
+    if answer.status < 400 or answer.is_cut or not answer.body:
+        return None
     if answer.head.value(b"content-type") != b"application/json" or answer.head.value(b"content-length") != b"%d" % len(answer.body):
         return f"an error is not framed as one: {answer.head}"
     try:
@@ -99,9 +94,9 @@ def _fault_of_shape(answer: Got) -> str | None:
     return "the proxy met a bug of its own" if cause == b"proxy_bug" else None
 
 
-def _fault_of_arrivals(played: Input) -> str | None:
+def _fault_of_arrivals(played: Input, reading: Reading) -> str | None:
     """Upstream got nothing but what a strict reader finds in the client's bytes, in that order."""
-    meant = iter(read_requests(played.raw_request))
+    meant = iter(reading.requests)
     for request in played.arrived:
         if not any(request == candidate for candidate in meant):
             return f"upstream got what the client did not say: {_shown(request)}"
@@ -112,14 +107,18 @@ def _shown(request: Request) -> str:
     return f"{request.method!r} {request.target[:80]!r} with {request.body[:80]!r}"
 
 
-def _fault_of_order(played: Input, answers: list[Got]) -> str | None:
-    parts = [int(part) for answer in answers if (part := answer.head.value(b"x-part"))]
-    if not played.mutated:
-        wanted = list(range(len(parts)))
-        if parts != wanted or [answer.status for answer in answers] != [200] * len(answers) or len(answers) != len(played.arrived):
-            return f"a valid input was answered {[answer.status for answer in answers]} {parts}, {len(played.arrived)} arrived"
-    if not answers:
-        return "no answer at all"
+def _fault_of_answers(played: Input, answers: list[Got]) -> str | None:
+    """There are answers, complete ones, to this client; to a valid input they are all good, in order, as many as arrived."""
+    if not answers or any(answer.is_cut for answer in answers):
+        return f"no complete answer: {answers}"
+    strangers = {marker for answer in answers for marker in _MARKER.findall(answer.body)} - {played.marker}
+    if played.mutated:
+        return None
+    parts = [int(part) for answer in answers for part in answer.head.values(b"x-part")]
+    if strangers:
+        return f"an answer to {strangers} came to {played.marker!r}"
+    if parts != list(range(len(played.arrived))) or {answer.status for answer in answers} != {200}:
+        return f"a valid input was answered {[answer.status for answer in answers]} {parts}, {len(played.arrived)} arrived"
     return None
 
 
