@@ -67,8 +67,11 @@ def finishes_without_caller(context: RequestContext) -> bool:
 
 
 def decide(failure: TransportFailure, *, method: str, has_body: bool, unsafe: bool, attempts: int) -> Again | Answer:
-    """Repeat only what cannot have had an effect: a bodiless GET or HEAD on a stale connection, once (RFC 9112 section 9.3.1)."""
-    if failure.stale and method in _REPEATED_ON_STALE and not has_body and attempts < _MAX_ATTEMPTS_ON_STALE:
+    """Repeat only what cannot have had an effect: a bodiless GET or HEAD on a stale connection, once (RFC 9112 section 9.3.1).
+
+    Not where the route says that even a GET is unsafe: v2's `GET /oauth/token` spends a one-time code.
+    """
+    if failure.stale and method in _REPEATED_ON_STALE and not has_body and not unsafe and attempts < _MAX_ATTEMPTS_ON_STALE:
         return Again()
     status, origin = _STATUS_AND_ORIGIN[failure.cause]
     message = failure.detail

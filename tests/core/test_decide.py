@@ -23,6 +23,10 @@ def test_no_other_method_is_repeated(method: str) -> None:
     assert isinstance(after(STALE, method=method), Answer)
 
 
+def test_a_get_that_spends_something_is_not_repeated() -> None:
+    assert isinstance(after(STALE, unsafe=True), Answer)
+
+
 def test_a_read_with_a_body_is_not_repeated() -> None:
     assert isinstance(after(STALE, has_body=True), Answer)
 

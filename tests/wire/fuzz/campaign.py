@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wire.fuzz.inputs import Input
     from wire.process import ProxyProcess, Settings
 
-CONCURRENCY = 96
+CONCURRENCY = 128
 DEADLINE_S = 30.0  # of one exchange: far beyond the longest time-out below
 WARM_UP = 300  # inputs after which memory is measured for the first time
 PROGRESS_EVERY = 5000
@@ -53,8 +53,8 @@ def settings(event_loop: str, port: int) -> Settings:
     """Short time-outs and small limits, so that inputs reach them."""
     url = f"http://127.0.0.1:{port}"
     return {
-        "listen": {"event_loop": event_loop, "head_timeout_s": 1.5, "body_timeout_s": 1.5, "idle_timeout_s": 3, "head_max_bytes": 16384},
-        "upstream": {"v3_url": url, "v2_url": url, "response_timeout_s": 4, "stall_timeout_s": 1.5, "max_connections_per_grant": 1000},
+        "listen": {"event_loop": event_loop, "head_timeout_s": 3, "body_timeout_s": 3, "idle_timeout_s": 5, "head_max_bytes": 16384},
+        "upstream": {"v3_url": url, "v2_url": url, "response_timeout_s": 5, "stall_timeout_s": 3, "max_connections_per_grant": 1000},
         "bodies": {"request_max_bytes": 100_000},
     }
 

@@ -68,7 +68,7 @@ def mutate(raw: bytes, rng: random.Random) -> bytes:
 
 def cut(raw: bytes, rng: random.Random) -> tuple[bytes, ...]:
     """The same bytes in random packets: mostly a few, at times one for every byte."""
-    if len(raw) < 600 and rng.random() < 0.04:
+    if len(raw) < 300 and rng.random() < 0.04:
         return tuple(bytes([byte]) for byte in raw)
     places = sorted(rng.randrange(len(raw) + 1) for _ in range(rng.choice((0, 0, 1, 2, 4, 8))))
     return tuple(piece for start, end in zip([0, *places], [*places, len(raw)], strict=True) if (piece := raw[start:end]))
