@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from proxy.core.model import Reply
 
 JSON_MAX_BYTES: Final = 256 * 1024
-"""Larger bodies are told as text: no error of Nylas comes near, and parsing one would hold up all other requests (a hostile one of this size: 0.1 s)."""
+"""Larger bodies are told as text: no error of Nylas comes near, and parsing one would hold up all others (a hostile one of this size: 0.1 s)."""
 
 TEXT_MAX_BYTES: Final = 64 * 1024
 """As much of a body that is no JSON as is looked at."""

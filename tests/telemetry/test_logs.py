@@ -84,10 +84,9 @@ def test_requests_and_events_below_the_level_are_not_written(written: tuple[int,
 
 def test_a_bug_is_told_by_its_place_and_never_by_its_values(written: tuple[int, Callable[[], bytes]]) -> None:
     log = Log("json", "info", written[0])
-    try:
-        raise ValueError("Bearer s3cret")
-    except ValueError as error:
-        log.bug(error, "id-1")
+    with pytest.raises(ValueError, match="Bearer") as caught:
+        int("Bearer s3cret")
+    log.bug(caught.value, "id-1")
     log.writer.close()
     line = written[1]()
     record = json.loads(line)
