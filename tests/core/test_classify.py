@@ -231,7 +231,7 @@ def test_a_timed_out_send_is_known_to_be_unsent_only_where_the_server_says_so() 
         (b"[" * 100_000, Cause.UNKNOWN),
         (json.dumps(v3("t" * 200_000, "api.provider_error")).encode(), Cause.VALIDATION),
         (json.dumps(v3("x" * 200_000, "only JSON and multipart supported")).encode(), Cause.CONTENT_TYPE),
-        (json.dumps(v3("x", "only JSON and multipart supported", details=["y" * 20_000] * 20)).encode(), Cause.VALIDATION),
+        (json.dumps(v3("x", "only JSON and multipart supported", details=["y" * 10_000] * 20)).encode(), Cause.VALIDATION),
     ],
     ids=lambda value: value[:40].decode("latin-1") if isinstance(value, bytes) else value,
 )

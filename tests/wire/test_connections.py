@@ -72,6 +72,17 @@ def test_what_stands_among_an_answers_trailers_does_not_harm_the_next_request(pl
         assert client.response().body == b"ok"
 
 
+@pytest.mark.parametrize("unasked", [b"x", lines(b"HTTP/1.1 408 Request Timeout", b"Content-Length: 0"), OK])
+def test_bytes_on_an_idle_connection_end_it(plain: Rig, unasked: bytes) -> None:
+    """RFC 9112 section 9.2: what nobody asked for must not become the answer to the next request."""
+    received, _ = plain.exchange(GET)
+    received.send(unasked)
+    assert received.stream.is_closed()
+    again, response = plain.exchange(POST)
+    assert again.is_first
+    assert response.body == b"ok"
+
+
 def test_an_idle_connection_that_upstream_closed_is_not_used_again(plain: Rig) -> None:
     warm_up(plain)
     plain.origin.forget_connections()

@@ -89,6 +89,21 @@ def test_pieces_may_go_both_ways_at_once(plain: Rig) -> None:
     assert client.piece(decoder) == b""
 
 
+def test_trailers_follow_a_body_that_came_in_pieces(plain: Rig) -> None:
+    """RFC 9112 section 7.1.2, both ways: by then head and body have long passed."""
+    client = plain.dial()
+    client.send(lines(b"POST /v3/x HTTP/1.1", HOST, CHUNKED), chunk(b"up"))
+    received = plain.origin.next_request()
+    assert received.piece() == b"up"
+    client.send(b"0\r\nX-Up: 1\r\n\r\n")
+    assert (received.body(), received.trailers) == (b"", ((b"X-Up", b"1"),))
+    received.send(EVENT_STREAM, chunk(b"down"))
+    decoder = strict.response_body(client.head(), b"POST")
+    assert client.piece(decoder) == b"down"
+    received.send(b"0\r\nX-Down: 1\r\n\r\n")
+    assert (client.body(decoder), decoder.trailers) == (b"", ((b"X-Down", b"1"),))
+
+
 def repeat(stream: Stream, piece: bytes, count: int, end: bytes) -> None:
     """Send one piece many times."""
     for _ in range(count):
