@@ -56,11 +56,11 @@ class Upstream:
         head = render_request(errand.head, context.target, pool.dialer.origin.authority, PRIVATE_PREFIX)
         limits = self._stream_limits if context.route.long_lived else self._limits
         errand.sent = True
-        outcome = connection.send(Call(head, errand.head.method, errand.head.framing, errand.body, limits, errand.on_interim, PRIVATE_PREFIX))
+        call = Call(head, errand.head.method, errand.head.framing, errand.body, limits, errand.on_interim, PRIVATE_PREFIX)
         try:
-            result = await outcome
+            result = await connection.send(call)
         except asyncio.CancelledError:
-            connection.abandon()
+            connection.abandon(call)
             raise
         return result if isinstance(result, Response) else _translated(result)
 

@@ -58,7 +58,7 @@ class ResponseReader:
         self._framing = NO_BODY
         self._overhead = ChunkOverhead(self._limits.head_max_bytes)
         self._final = False
-        self._head_bytes = self._body_bytes = self._raw_left_bytes = self._fed_bytes = 0
+        self._head_bytes = self._body_bytes = self._raw_left_bytes = self._fed_bytes = self._trailer_count = 0
         self.got_bytes = False
         self.finished = False
 
@@ -125,7 +125,7 @@ class ResponseReader:
         self._sink.response_end(self._trailers)
 
     def _finish_before_parser(self) -> None:
-        """The response is complete, and the parser does not know: it waits inside a body that was passed by, or that HEAD left out."""
+        """The response is complete, and the parser is of no more use: it waits inside a body that was passed by, or that HEAD left out."""
         self._parser = httptools.HttpResponseParser(self)
         self._finish()
 
@@ -154,7 +154,8 @@ class ResponseReader:
         self._count_overhead(len(name) + len(value) + 4)
         if name.lower() not in NO_TRAILERS:
             self._trailers.append((name, value))
-        if len(self._trailers) > self._limits.header_max_count:
+        self._trailer_count += 1
+        if self._trailer_count > self._limits.header_max_count:
             self._refuse("it has more trailer fields than this proxy accepts")
 
     def on_headers_complete(self) -> None:
@@ -200,7 +201,11 @@ class ResponseReader:
 
     def on_message_complete(self) -> None:
         """The parser has seen the end; interim answers and those without a body were dealt with at their heads."""
-        if self._final and not self.finished and not self._unreadable:
+        if not self._final or self.finished or self._unreadable:
+            return
+        if self._trailer_count:
+            self._finish_before_parser()  # it may have taken a trailer, say `Connection: close`, for a field of the head
+        else:
             self._finish()
 
     def _count_overhead(self, overhead_bytes: int) -> None:

@@ -177,7 +177,8 @@ class ServerConnection(asyncio.Protocol):
         incomplete = not exchange.body.ended
         exchange.body.discard()
         if exchange.closes or (self._server.draining and not self._queue):
-            self._close(linger=incomplete or exchange.refusal is not None)
+            # RFC 9112 section 9.6; TLS cannot close one half, and a client that reads to the end would wait for the whole of it.
+            self._close(linger=incomplete or exchange.refusal is not None or self._transport.can_write_eof())
             return
         if len(self._queue) <= 1:
             self._flow.release(REQUESTS_WAITING)

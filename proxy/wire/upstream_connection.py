@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from proxy.wire.body import Body
@@ -87,9 +88,10 @@ class UpstreamConnection(asyncio.Protocol):
             call.body.attach(self)
         return outcome
 
-    def abandon(self) -> None:
-        """Nobody waits for this call any more: the connection ends."""
-        self._end(CallFailure(CallEnd.CLOSED, "the call was abandoned", sent=True))
+    def abandon(self, call: Call) -> None:
+        """Nobody waits for this call any more: the connection ends, unless the call is over and it serves another."""
+        if self._call is call:
+            self._end(CallFailure(CallEnd.CLOSED, "the call was abandoned", sent=True))
 
     def close(self) -> None:
         """Close a connection that serves no call."""
@@ -170,7 +172,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._keeps_alive = not head.is_http_10 and b"close" not in head.connection_options() and head.framing is not UNTIL_CLOSE
         self._response_body = Body(self)
         if self._outcome is not None and not self._outcome.done():
-            self._outcome.set_result(Response(head, self._response_body, self.abandon))
+            self._outcome.set_result(Response(head, self._response_body, partial(self.abandon, self._call)))
 
     def response_data(self, data: bytes) -> None:
         """Bytes of the response's body."""
@@ -197,8 +199,6 @@ class UpstreamConnection(asyncio.Protocol):
         """It takes more; the time that it took is not upstream's."""
         self._last_progress_at = self._loop.time()
         self._flow.release(TAKER_FULL)
-
-    # endings
 
     def _failure(self, end: CallEnd, detail: str, broken_by: object = None) -> CallFailure:
         return CallFailure(end, detail, sent=True, reused=self.served > 0, got_bytes=self._reader.got_bytes, broken_by=broken_by)

@@ -46,6 +46,7 @@ MALFORMED = {
     "9112-4 status of four digits": ok(b"Content-Length: 0", line=b"HTTP/1.1 2000 OK"),
     "9112-4 status of letters": ok(b"Content-Length: 0", line=b"HTTP/1.1 abc OK"),
     "9110-15.2.2 101 that nobody asked for": ok(b"Connection: Upgrade", b"Upgrade: websocket", line=b"HTTP/1.1 101 Switching Protocols"),
+    "9110-15.2.2 101 without Upgrade": ok(line=b"HTTP/1.1 101 Switching Protocols"),
     "9112-2.3 HTTP/2.0": ok(b"Content-Length: 0", line=b"HTTP/2.0 200 OK"),
     "9112-2.3 HTTP/0.9": ok(b"Content-Length: 0", line=b"HTTP/0.9 200 OK"),
     "9112-2.3 another protocol": ok(b"Content-Length: 0", line=b"ICY 200 OK"),
