@@ -52,6 +52,7 @@ def serve(settings: Settings) -> int:
 async def _serve(settings: Settings, log: Log) -> int:
     loop = asyncio.get_running_loop()
     log.writer.run_on(loop)
+    loop.set_exception_handler(lambda _loop, context: log.bug(context.get("exception") or RuntimeError(), "-"))
     for warning in settings.warnings:
         log.warning("settings.warning", message=warning)
     pools = _pools(settings.upstream)
@@ -73,7 +74,7 @@ async def _serve(settings: Settings, log: Log) -> int:
     await stop.wait()
     log.event("proxy.draining")
     left = await server.drain(settings.listen.drain_timeout_s)
-    ingress.refuse_running()
+    await ingress.refuse_running()
     await server.close()
     for pool in pools.values():
         pool.close()

@@ -82,14 +82,19 @@ class Ingress:
             return
         self._running[exchange] = self._loop.create_task(self._serve(exchange))
 
-    def refuse_running(self) -> None:
-        """Answer what is not answered yet: the time for draining is over."""
+    async def refuse_running(self) -> None:
+        """End what is not over: the time for draining is."""
+        tasks = list(self._running.values())
         for exchange, task in list(self._running.items()):
+            if exchange.answering:
+                exchange.cut_off()
+                continue
             task.cancel()
-            if not exchange.answering and not exchange.gone:
+            if not exchange.gone and exchange.head is not None:
                 exchange.closes = True
-                context = None if exchange.head is None else self._context(exchange)
-                self._tell_problem(exchange, context, _SHUTTING_DOWN, attempts=0)
+                self._tell_problem(exchange, self._context(exchange), _SHUTTING_DOWN, attempts=0)
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _serve(self, exchange: Exchange) -> None:
         context = self._context(exchange)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -74,3 +75,17 @@ class Outflow:
             self._unsent_bytes = unsent_bytes
             self._since = now
         return now - self._since > timeout_s
+
+
+def was_closed_properly(transport: asyncio.Transport) -> bool:
+    """Tell whether an end of stream is the other side's word: over TLS an end without a closure alert may be anybody's."""
+    tls = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return True
+    try:
+        rest: bytes = tls.read(1)
+    except ssl.SSLZeroReturnError:
+        return True
+    except ssl.SSLError:
+        return False
+    return rest == b""

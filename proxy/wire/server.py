@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from proxy.wire.server_connection import ServerConnection
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from proxy.wire.exchange import Exchange
     from proxy.wire.limits import ServerLimits
+
+_HANDSHAKE_MAX_S: Final = 10.0
 
 
 class Server:
@@ -35,7 +37,8 @@ class Server:
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Accept connections; returns the port. Raises OSError where the address cannot be had."""
         loop = asyncio.get_running_loop()
-        handshake_s = self.limits.head_timeout_s if tls else None
+        # A connection in its handshake takes no place yet, and costs plain asyncio 300 KB: it does not get the time of a whole head.
+        handshake_s = min(self.limits.head_timeout_s, _HANDSHAKE_MAX_S) if tls else None
         self._listener = await loop.create_server(
             lambda: ServerConnection(self, loop), host, port, ssl=tls, backlog=1024, ssl_handshake_timeout=handshake_s
         )

@@ -57,6 +57,7 @@ class ServerConnection(asyncio.Protocol):
         self._running: Exchange | None = None
         self._waiting_since = self._last_read_at = loop.time()
         self._linger_until = _NEVER
+        self._lost = False
         self.served = 0
         self.has_place = False
 
@@ -89,6 +90,7 @@ class ServerConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         del exc  # a reset and an end are the same here: nobody reads any more
+        self._lost = True
         self._server.closed(self)
         self._client_left()
 
@@ -161,9 +163,8 @@ class ServerConnection(asyncio.Protocol):
 
     def reset(self) -> None:
         """End the connection with a reset, which no client takes for the end of an answer (RFC 9112 section 8)."""
-        raw = self._transport.get_extra_info("socket")
-        if raw is not None and not self._transport.is_closing():
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        if not self._lost:  # or the descriptor may be somebody else's by now
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._transport.abort()
 
     def exchange_finished(self, exchange: Exchange) -> None:
@@ -193,7 +194,14 @@ class ServerConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close now."""
-        self._transport.abort()
+        self._end()
+
+    def _end(self) -> None:
+        """Close; with a reset where the client has not taken all of an answer, so that it cannot take what it has for the whole."""
+        if self._running is not None or self._transport.get_write_buffer_size():
+            self.reset()
+        else:
+            self._transport.close()
 
     def _close(self, *, linger: bool) -> None:
         self._leave_queue()
@@ -209,7 +217,7 @@ class ServerConnection(asyncio.Protocol):
     def _client_left(self) -> None:
         self._leave_queue()
         if not self._transport.is_closing() and self._transport.get_write_buffer_size() and self._linger_until == _NEVER:
-            self._transport.abort()
+            self.reset()
 
     def _leave_queue(self) -> None:
         self._running = None
@@ -224,7 +232,7 @@ class ServerConnection(asyncio.Protocol):
         """End what has taken too long."""
         limits = self._server.limits
         if now >= self._linger_until:
-            self._transport.abort()
+            self._end()
         elif self._outflow.is_paused:
             if self._outflow.is_stalled(now, limits.write_timeout_s):
                 self.reset()
@@ -234,7 +242,7 @@ class ServerConnection(asyncio.Protocol):
             if now - self._waiting_since > limits.head_timeout_s:
                 self._reader.refuse(Refusal(RefusalReason.TIMEOUT, "the request's head did not arrive in time"))
         elif now - self._waiting_since > (limits.idle_timeout_s if self.served else limits.head_timeout_s):
-            self._transport.abort() if self._transport.get_write_buffer_size() else self._transport.close()
+            self._end()
 
     def _check_body(self, now: float) -> None:
         if self._reader.in_body and not self._flow.is_held and now - self._last_read_at > self._server.limits.body_timeout_s:

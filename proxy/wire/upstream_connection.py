@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from proxy.wire.body import Body
 from proxy.wire.call import Call, CallEnd, CallFailure, Response
-from proxy.wire.flow import TAKER_FULL, Flow, Outflow
+from proxy.wire.flow import TAKER_FULL, Flow, Outflow, was_closed_properly
 from proxy.wire.framing import CHUNKED, UNTIL_CLOSE, encode_chunk
 from proxy.wire.response_reader import ResponseReader
 
@@ -114,8 +114,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._reader.feed(data)
 
     def eof_received(self) -> bool:
-        """Upstream has closed: that completes a body that only the end delimits."""
-        if self._call is not None:
+        """Upstream has closed: that completes a body that only the end delimits; with TLS, only where TLS says so too (RFC 9112 section 9.8)."""
+        if self._call is not None and was_closed_properly(self._transport):
             self._reader.end_of_stream()
         return False
 

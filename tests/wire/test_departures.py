@@ -107,6 +107,8 @@ def test_what_is_under_way_is_finished_before_the_end(draining: Rig, signal_numb
     response = busy.response()
     assert (response.body, response.value(b"connection")) == (b"ok", b"close")
     assert busy.is_closed()
+    for client in (idle, busy):
+        client.close()
     assert draining.proxy.exit_status() == 0
     assert draining.proxy.noise == []
 
@@ -123,6 +125,7 @@ def test_a_request_that_comes_while_draining_is_refused_or_finds_no_one(draining
     assert busy.response().body == b"ok"
     rest = busy.rest()
     assert rest == b"" or (b"503" in rest[:13] and b"shutting_down" in rest)
+    busy.close()
     assert draining.proxy.exit_status() == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -104,7 +105,7 @@ class Campaign:
             del self._upstream.playing[played.index]
         self.report.played[played.kind.name.lower()] += 1
         self.report.answered[f"{end} after {received[9:10].decode(errors='replace') or 'no '}xx"] += 1
-        if (text := fault(played, received, was_reset=end == "RST")) is not None:
+        if (text := fault(played, received)) is not None:
             self._complain(played, f"{text}\n  ended by {end}; received {received[:600]!r}")
 
     async def _exchange(self, played: Input) -> tuple[bytes, str]:
@@ -155,9 +156,14 @@ def play(event_loop: str, seed: int, indices: range, directory: Path, *, say: Ca
         port = await upstream.start()
         proxy = await asyncio.to_thread(process.ProxyProcess, settings(event_loop, port), directory)
         try:
-            return await Campaign(proxy, upstream, seed, say=say).run(indices)
+            report = await Campaign(proxy, upstream, seed, say=say).run(indices)
         finally:
             upstream.stop()
-            await asyncio.to_thread(proxy.stop)
+            stopping = asyncio.to_thread(proxy.stop)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it is killed then; the report says so below
+                await stopping
+        if proxy.exit_status() != 0:
+            report.faults.append("the proxy did not end in an orderly way")
+        return report
 
     return asyncio.run(campaign())

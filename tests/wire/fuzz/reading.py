@@ -29,20 +29,6 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a client's bytes say.
-
-    Attributes:
-        requests: The requests that must be taken as such.
-        goes_on_after_close: Bytes follow a request that ends its connection. RFC 9112 section 9.6 forbids a client to send them;
-            where they meet a closed socket, the reset that follows may overtake the last answer.
-    """
-
-    requests: list[Request]
-    goes_on_after_close: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What upstream's bytes say.
 
@@ -72,7 +58,7 @@ def origin_form(target: bytes) -> bytes:
     return b"/" + path.lstrip(b"/")
 
 
-def read_requests(raw: bytes) -> Reading:
+def read_requests(raw: bytes) -> list[Request]:
     """The complete requests at the beginning of these bytes, up to the first that is malformed or ends the connection.
 
     What RFC 9112 lets a recipient tolerate is tolerated: empty lines before a request, if only of LF (section 2.2), and several
@@ -85,18 +71,18 @@ def read_requests(raw: bytes) -> Reading:
             _skip_empty_lines(buffer)
             head = strict.take_head(buffer)
             if head is None:
-                return Reading(found)
+                return found
             head = strict.Head(_BLANKS.sub(b" ", head.start), head.fields)
             decoder = _tolerant(strict.request_body(head))
             body = decoder.decode(buffer)
             line = strict.request_line(head)
             if not decoder.finished:
-                return Reading(found)
+                return found
             found.append(Request(line.method, origin_form(line.target), body))
             if line.minor == 0 or _says_close(head):
-                return Reading(found, goes_on_after_close=bool(buffer))
+                return found
     except Malformed:
-        return Reading(found)
+        return found
 
 
 def _tolerant(decoder: Decoder) -> Decoder:

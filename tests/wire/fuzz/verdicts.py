@@ -14,7 +14,7 @@ from wire.lines import Malformed
 
 if TYPE_CHECKING:
     from wire.fuzz.inputs import Input
-    from wire.fuzz.reading import Reading, Request
+    from wire.fuzz.reading import Request
 
 _MARKER = re.compile(rb"fz\d{8}-[0-9a-f]{8}")
 _PROXY_KEYS = {"origin", "cause", "scope", "retryable", "retry_after_s", "retry_at", "attempts", "meaning", "solution"}
@@ -30,7 +30,7 @@ class Got:
     is_cut: bool
 
 
-def fault(played: Input, received: bytes, *, was_reset: bool) -> str | None:
+def fault(played: Input, received: bytes) -> str | None:
     """What is wrong with what upstream and the client got of this input; None when nothing is."""
     try:
         answers = read_answers(received, may_be_head=b"HEAD" in played.raw_request)
@@ -41,10 +41,7 @@ def fault(played: Input, received: bytes, *, was_reset: bool) -> str | None:
             return text
     if played.kind is Kind.RESPONSE:
         return _fault_of_response(played, answers)
-    reading = read_requests(played.raw_request)
-    if (text := _fault_of_arrivals(played, reading)) is not None:
-        return text
-    return None if was_reset and reading.goes_on_after_close else _fault_of_answers(played, answers)
+    return _fault_of_arrivals(played) or _fault_of_answers(played, answers)
 
 
 def read_answers(received: bytes, *, may_be_head: bool) -> list[Got]:
@@ -94,9 +91,9 @@ def _fault_of_shape(answer: Got) -> str | None:
     return "the proxy met a bug of its own" if cause == b"proxy_bug" else None
 
 
-def _fault_of_arrivals(played: Input, reading: Reading) -> str | None:
+def _fault_of_arrivals(played: Input) -> str | None:
     """Upstream got nothing but what a strict reader finds in the client's bytes, in that order."""
-    meant = iter(reading.requests)
+    meant = iter(read_requests(played.raw_request))
     for request in played.arrived:
         if not any(request == candidate for candidate in meant):
             return f"upstream got what the client did not say: {_shown(request)}"
