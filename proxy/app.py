@@ -41,7 +41,7 @@ def serve(settings: Settings) -> int:
     try:
         loop_factory = _loop_factory(settings.listen.event_loop)
         if loop_factory is None:
-            log.warning("proxy.cannot_start", message="listen.event_loop: uvloop is not installed; allowed here: auto, asyncio")
+            log.failure("proxy.cannot_start", message="listen.event_loop: uvloop is not installed; allowed here: auto, asyncio")
             return _WRONG_SETTINGS
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(_serve(settings, log))
@@ -65,12 +65,22 @@ async def _serve(settings: Settings, log: Log) -> int:
         port = await server.listen(settings.listen.host, settings.listen.port, _server_tls(settings.listen))
         admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, settings.admin.token, lambda: not server.draining)
     except OSError as error:
-        log.warning("proxy.cannot_listen", message=str(error.strerror or error), listen=settings.listen.host, admin=settings.admin.host)
+        listen, admin_listen = f"{settings.listen.host}:{settings.listen.port}", f"{settings.admin.host}:{settings.admin.port}"
+        log.failure("proxy.cannot_listen", message=str(error.strerror or error), listen=listen, admin=admin_listen)
         return _CANNOT_LISTEN
     sweeper = asyncio.create_task(_sweep(_sweep_interval_s(settings), (server.sweep, *[pool.sweep for pool in pools.values()])))
     gc.collect()
     gc.freeze()  # what the start has left lives as long as the process: no collection has to look at it again
-    log.event("proxy.listening", host=settings.listen.host, port=port, admin_port=admin_port, version=__version__, loop=type(loop).__module__)
+    log.event(
+        "proxy.listening",
+        host=settings.listen.host,
+        port=port,
+        admin_port=admin_port,
+        v3=settings.upstream.v3_base,
+        v2=settings.upstream.v2_base,
+        version=__version__,
+        loop=type(loop).__module__,
+    )
     await stop.wait()
     log.event("proxy.draining")
     left = await server.drain(settings.listen.drain_timeout_s)

@@ -36,7 +36,8 @@ def unreadiness(url: str, timeout_s: float) -> str | None:
         with opener.open(url, timeout=timeout_s) as response:
             status: int = response.status
     except (OSError, HTTPException, ValueError) as failed:
-        return f"no answer ({type(failed).__name__})"
+        reason = getattr(failed, "reason", failed)
+        return f"no answer ({getattr(reason, 'strerror', None) or type(reason).__name__}) from {url.partition('://')[2].partition('/')[0].rpartition('@')[2]}"
     return None if status == _READY_STATUS else f"answered {status}"
 
 

@@ -4,7 +4,7 @@ Every value is converted on its own, so that all mistakes are found at once. A m
 wrong, what is allowed, which valid name is nearest. Values of secret settings are never part of one.
 
 Variables are named `NYLAS_PROXY__SECTION__KEY`, in capitals. One with that prefix, in whatever case, that names no setting is a mistake; names
-with a single underscore after PROXY are not ours to judge, since Kubernetes makes `NYLAS_PROXY_PORT` and the like for a Service `nylas-proxy`.
+with single underscores only are not ours to judge, since Kubernetes makes `NYLAS_PROXY_PORT` and the like for a Service `nylas-proxy`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from proxy.settings.values import Settings, Switch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+_SHORT_PREFIX: Final = "NYLAS_PROXY_"
 FILE_VARIABLE: Final = "NYLAS_PROXY_CONFIG"
 _TLS_FILES: Final = (("listen", "tls_certificate"), ("listen", "tls_key"))
 _ADDRESSES: Final = (("admin", "port"), ("listen", "port"), ("admin", "host"), ("listen", "host"))
@@ -155,13 +156,19 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given | str]:
     for variable in sorted(environ):
         if variable in VARIABLES:
             yield _Given(VARIABLES[variable], environ[variable], variable, is_variable=True)
-        elif variable.upper().startswith(VARIABLE_PREFIX):
+        elif variable.upper().startswith(VARIABLE_PREFIX) or _lacks_an_underscore(variable):
             yield f"{printable(variable)}: {_unknown_variable(variable)}"
+
+
+def _lacks_an_underscore(variable: str) -> bool:
+    """NYLAS_PROXY_UPSTREAM__REGION: meant for us, and no name that Kubernetes makes, which have single underscores only."""
+    start, _, rest = variable.upper().partition(_SHORT_PREFIX)
+    return not start and "__" in rest
 
 
 def _unknown_variable(variable: str) -> str:
     # Without the prefix, which would make every name look like every other.
-    words = variable.upper().removeprefix(VARIABLE_PREFIX)
+    words = variable.upper().removeprefix(_SHORT_PREFIX).lstrip("_")
     section, _, key = words.partition("__")
     known = [name.removeprefix(VARIABLE_PREFIX) for name in VARIABLES]
     keys = [name.partition("__")[2] for name in known if name.startswith(f"{section}__")]

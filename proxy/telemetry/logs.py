@@ -47,6 +47,10 @@ class Log:
         """Something that an operator should look at."""
         self._events.warning(name, **facts)
 
+    def failure(self, name: str, **facts: object) -> None:
+        """Something that keeps the proxy from working."""
+        self._events.error(name, **facts)
+
     def bug(self, error: BaseException, request_id: str) -> None:
         """A failure of this program: where, never with which values."""
         where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]

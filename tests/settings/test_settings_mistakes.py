@@ -123,6 +123,7 @@ def test_the_url_of_a_proxy_may_hold_a_user_and_a_password() -> None:
     [
         ("NYLAS_PROXY__LISTEN__PROT", "1", "unknown variable; allowed NYLAS_PROXY__LISTEN__ and {listen}; {hint}LISTEN__PORT'?"),
         ("NYLAS_PROXY__LISTEN_PORT", "1", "unknown variable; allowed {any}; {hint}LISTEN__PORT'?"),
+        ("NYLAS_PROXY_LISTEN__PORT", "1", "unknown variable; allowed NYLAS_PROXY__LISTEN__ and {listen}; {hint}LISTEN__PORT'?"),
         ("NYLAS_PROXY__TOKEN", "s3cret", "unknown variable; allowed {any}; {hint}ADMIN__TOKEN'?"),
         ("NYLAS_PROXY__ADMIN__LEVEL", "1", "unknown variable; allowed NYLAS_PROXY__ADMIN__ and HOST, PORT, TOKEN; {hint}LOG__LEVEL'?"),
         ("nylas_proxy__admin__port", "1", "unknown variable; allowed NYLAS_PROXY__ADMIN__ and HOST, PORT, TOKEN; {hint}ADMIN__PORT'?"),
