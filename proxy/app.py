@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import ssl
+import sys
 from typing import TYPE_CHECKING, Final
 
 from proxy import __version__, facts
@@ -25,7 +27,7 @@ from proxy.wire.pool import Pool
 from proxy.wire.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from proxy.settings import Listen, Settings
     from proxy.settings import Upstream as UpstreamSettings
@@ -35,16 +37,23 @@ _CANNOT_LISTEN: Final = 1
 _WRONG_SETTINGS: Final = 2
 
 
+class _CannotListenError(Exception):
+    """An address cannot be had."""
+
+
 def serve(settings: Settings) -> int:
     """Run the proxy until it is told to stop; returns the exit status."""
     log = Log(settings.log.format, settings.log.level)
     try:
         loop_factory = _loop_factory(settings.listen.event_loop)
         if loop_factory is None:
-            log.failure("proxy.cannot_start", message="listen.event_loop: uvloop is not installed; allowed here: auto, asyncio")
+            sys.stderr.write("nylas-proxy serve: listen.event_loop: uvloop is not installed; allowed here: auto, asyncio\n")
             return _WRONG_SETTINGS
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(_serve(settings, log))
+    except _CannotListenError as error:
+        sys.stderr.write(f"nylas-proxy serve: {error}\n")  # not to the log, whose level may hide it
+        return _CANNOT_LISTEN
     finally:
         log.writer.close()
 
@@ -61,28 +70,18 @@ async def _serve(settings: Settings, log: Log) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    try:
+    with _named("listen", settings.listen.port):
         port = await server.listen(settings.listen.host, settings.listen.port, _server_tls(settings.listen))
+    with _named("admin", settings.admin.port):
         admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, settings.admin.token, lambda: not server.draining)
-    except OSError as error:
-        listen, admin_listen = f"{settings.listen.host}:{settings.listen.port}", f"{settings.admin.host}:{settings.admin.port}"
-        log.failure("proxy.cannot_listen", message=str(error.strerror or error), listen=listen, admin=admin_listen)
-        return _CANNOT_LISTEN
     sweeper = asyncio.create_task(_sweep(_sweep_interval_s(settings), (server.sweep, *[pool.sweep for pool in pools.values()])))
     gc.collect()
     gc.freeze()  # what the start has left lives as long as the process: no collection has to look at it again
-    log.event(
-        "proxy.listening",
-        host=settings.listen.host,
-        port=port,
-        admin_port=admin_port,
-        v3=settings.upstream.v3_base,
-        v2=settings.upstream.v2_base,
-        version=__version__,
-        loop=type(loop).__module__,
-    )
+    where = {"v3": settings.upstream.v3_base, "v2": settings.upstream.v2_base, "tls": bool(settings.listen.tls_certificate)}
+    what = {"version": __version__, "loop": type(loop).__module__}
+    log.event("proxy.listening", host=settings.listen.host, port=port, admin_port=admin_port, **where, **what)
     await stop.wait()
-    log.event("proxy.draining")
+    log.event("proxy.draining", for_at_most_s=settings.listen.drain_timeout_s)
     left = await server.drain(settings.listen.drain_timeout_s)
     await ingress.refuse_running()
     await server.close()
@@ -92,6 +91,17 @@ async def _serve(settings: Settings, log: Log) -> int:
     sweeper.cancel()
     log.event("proxy.stopped", refused_requests=left)
     return 0
+
+
+@contextlib.contextmanager
+def _named(section: str, port: int) -> Iterator[None]:
+    """Say which listener could not be had, and which setting moves it."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        variable = f"NYLAS_PROXY__{section.upper()}__PORT"
+        raise _CannotListenError(f"{section}.port {port}: {reason}; choose another with {variable}, or look at {section}.host") from error
 
 
 async def _sweep(every_s: float, sweeps: tuple[Callable[[float], None], ...]) -> None:

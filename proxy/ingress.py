@@ -136,7 +136,7 @@ class Ingress:
         elif isinstance(result, Told):
             self._tell(exchange, result.answer, result.reason)
             told_id = next((value for name, value in result.answer.fields if name.lower() == b"x-request-id"), b"")
-            self._record(exchange, context, errand, result.answer.status, (result.origin, result.cause), told_id)
+            self._record(exchange, context, errand, result.answer.status, (result.origin, result.cause), told_id, result.detail)
         else:
             self._relay(exchange, context, errand, result)
             if not exchange.finished:
@@ -176,7 +176,7 @@ class Ingress:
         request_id = self._next_id() if context is None else context.request_id
         answer = problem_answer(problem, context, texts=self._texts, request_id=request_id, attempts=attempts, now=time.time())
         self._tell(exchange, answer)
-        self._record(exchange, context, None, problem.status, (problem.origin, problem.cause), request_id.encode())
+        self._record(exchange, context, None, problem.status, (problem.origin, problem.cause), request_id.encode(), problem.message)
 
     def _tell(self, exchange: Exchange, answer: ErrorAnswer, reason: bytes = b"") -> None:
         body = b"" if exchange.head is not None and exchange.head.method == b"HEAD" else answer.body
@@ -205,6 +205,7 @@ class Ingress:
         status: int,
         verdict: tuple[Origin, Cause] | None,
         told_id: bytes = b"",
+        detail: str | None = None,
     ) -> None:
         """One line per request, when it is over, under the id that the caller was told."""
         ended = "caller_left" if exchange.gone else "cut" if exchange.cut else "complete"
@@ -218,6 +219,7 @@ class Ingress:
                 status,
                 cause,
                 origin,
+                detail,
                 ended,
                 errand.attempts if errand else 0,
                 time.monotonic() - exchange.started_at,

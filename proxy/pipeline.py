@@ -30,12 +30,13 @@ class Relay(NamedTuple):
 
 
 class Told(NamedTuple):
-    """An error in the one shape, upstream's or ours; `reason` is upstream's phrase, empty where there is none."""
+    """An error in the one shape: upstream's, with its reason phrase, or ours, with the message that we made up."""
 
     answer: ErrorAnswer
     cause: Cause
     origin: Origin
     reason: bytes = b""
+    detail: str | None = None
 
 
 class Pipeline:
@@ -66,7 +67,7 @@ class Pipeline:
                     answer = problem_answer(
                         problem, context, texts=self._texts, request_id=context.request_id, attempts=errand.attempts, now=time.time()
                     )
-                    return Told(answer, problem.cause, problem.origin)
+                    return Told(answer, problem.cause, problem.origin, detail=problem.message)
                 case unreachable:
                     assert_never(unreachable)
 

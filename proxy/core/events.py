@@ -19,6 +19,7 @@ class RequestEnded(NamedTuple):
         status: As answered; 0 where the caller left before an answer.
         cause: Why it failed, or None.
         origin: Whose fault that is, or None.
+        detail: What the proxy itself told the caller, or None: never a word of upstream's.
         ended: `complete`, `cut` (the answer broke off), `caller_left`.
         attempts: How often upstream was asked.
         duration_s: From the complete head to the end of the answer.
@@ -33,6 +34,7 @@ class RequestEnded(NamedTuple):
     status: int
     cause: Cause | None
     origin: Origin | None
+    detail: str | None
     ended: str
     attempts: int
     duration_s: float

@@ -126,8 +126,14 @@ def _proxy_object(verdict: Verdict, context: RequestContext | None, text: CauseT
         "retry_at": None if wait_s is None else datetime.fromtimestamp(now + wait_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "attempts": attempts,
         "meaning": text.meaning,
-        "solution": f"{text.solution} {MAY_HAVE_HAPPENED}" if may_have_happened else text.solution,
+        "solution": _solution(text, may_have_happened=may_have_happened),
     }
+
+
+def _solution(text: CauseText, *, may_have_happened: bool) -> str:
+    if not may_have_happened:
+        return text.solution
+    return MAY_HAVE_HAPPENED if text.retryable else f"{text.solution} {MAY_HAVE_HAPPENED}"
 
 
 def _scope(cause: Cause, context: RequestContext | None) -> str | None:

@@ -37,7 +37,7 @@ class Log:
             processors=[structlog.processors.add_log_level, _add_time, self._rendered],
             wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         )
-        self._console = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()) if self._pretty else None
+        self._console = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), sort_keys=False) if self._pretty else None
 
     def event(self, name: str, **facts: object) -> None:
         """Something that an operator wants to know."""
@@ -46,10 +46,6 @@ class Log:
     def warning(self, name: str, **facts: object) -> None:
         """Something that an operator should look at."""
         self._events.warning(name, **facts)
-
-    def failure(self, name: str, **facts: object) -> None:
-        """Something that keeps the proxy from working."""
-        self._events.error(name, **facts)
 
     def bug(self, error: BaseException, request_id: str) -> None:
         """A failure of this program: where, never with which values."""
@@ -62,13 +58,14 @@ class Log:
             return
         line = _AccessLine(
             time.time(),
-            ended.request_id,
+            ended.status,
+            ended.method,
             ended.api,
             ended.route,
-            ended.method,
-            ended.status,
             ended.cause,
             ended.origin,
+            ended.detail,
+            ended.request_id,
             ended.ended,
             ended.attempts,
             # Not round(): it formats and parses a decimal string, three times a microsecond here.
@@ -91,13 +88,14 @@ class Log:
 
 class _AccessLine(msgspec.Struct, tag_field="event", tag="request"):
     ts: float
-    request_id: str
+    status: int
+    method: str
     api: str
     route: str
-    method: str
-    status: int
     cause: str | None
     origin: str | None
+    detail: str | None
+    request_id: str
     ended: str
     attempts: int
     duration_ms: float

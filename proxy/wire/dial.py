@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import socket
+import ssl
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
 ProtocolT = TypeVar("ProtocolT", bound=asyncio.Protocol)
@@ -73,12 +74,9 @@ class Dialer:
             if self._proxy is None:
                 return await self._direct(factory)
             return await self._through(self._proxy, factory)
-        except TimeoutError as error:
-            raise DialError("the connection was not made in time") from error
-        except socket.gaierror as error:
-            raise DialError("the name of the upstream could not be resolved") from error
-        except OSError as error:  # ssl.SSLError is one
-            raise DialError(_reason(error)) from error
+        except OSError as error:  # TimeoutError, socket.gaierror and ssl.SSLError are such
+            way = "" if self._proxy is None else ", by way of the egress proxy"
+            raise DialError(f"no connection to {self.origin.host}{way}: {_reason(error)}") from error
 
     async def _direct(self, factory: Callable[[], ProtocolT]) -> ProtocolT:
         raw = await self._open_socket(self.origin)
@@ -166,7 +164,10 @@ def _basic_credentials(proxy_url: str) -> bytes:
 
 
 def _reason(error: OSError) -> str:
-    verify_message = getattr(error, "verify_message", "")
-    if verify_message:
-        return f"upstream's certificate was refused: {verify_message}"
-    return f"no connection to upstream: {error.strerror or type(error).__name__}"
+    if isinstance(error, TimeoutError):
+        return "it was not made in time"
+    if isinstance(error, socket.gaierror):
+        return "the name could not be resolved"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {getattr(error, 'verify_message', '') or error.reason or 'no agreement'}"
+    return os.strerror(error.errno) if error.errno else type(error).__name__

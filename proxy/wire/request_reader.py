@@ -17,6 +17,7 @@ from proxy.wire.request_rules import (
     OVERHEAD,
     TOO_MANY_FIELDS,
     VERSION,
+    is_tls,
     read_framing,
     refusal_of_foreign_line,
     refusal_of_line,
@@ -146,7 +147,7 @@ class RequestReader:
         """A method that llhttp does not know ends its reading at the first letter; the whole line is needed to judge it."""
         self._line = (self._line + data).lstrip(b"\r")
         line, newline, _ = self._line.partition(b"\n")
-        if newline or len(line) > self._limits.head_max_bytes:
+        if newline or is_tls(line) or len(line) > self._limits.head_max_bytes:
             self.refuse(refusal_of_foreign_line(line))
         self._line_is_foreign = True
 

@@ -22,6 +22,7 @@ BODY_TOO_LARGE: Final = Refusal(RefusalReason.BODY_TOO_LARGE, "the body is large
 _TUNNEL: Final = Refusal(RefusalReason.METHOD, "this proxy is no tunnel: CONNECT is not supported")
 _METHOD: Final = Refusal(RefusalReason.METHOD, "this method is not supported")
 _NO_REQUEST: Final = Refusal(RefusalReason.MALFORMED, "what came does not begin with a request line")
+_TLS: Final = Refusal(RefusalReason.MALFORMED, "the client speaks TLS, this listener does not: use http:// or give it a certificate")
 _TARGET: Final = Refusal(RefusalReason.MALFORMED, "the request target has no path, or holds a fragment")
 
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]+ HTTP/1\.[01]\r?")
@@ -77,6 +78,13 @@ def _request_framing(head: RequestHead) -> Framing:
     return NO_BODY if length is None else Framing(content_length(length))
 
 
+def is_tls(data: bytes) -> bool:
+    """Tell whether a client speaks TLS to us: a handshake record of version 3.x (RFC 8446 section 5.1)."""
+    return data.startswith(b"\x16\x03")
+
+
 def refusal_of_foreign_line(line: bytes) -> Refusal:
     """Tell a request with a method of no list (legal, and not supported) from what is no request."""
+    if is_tls(line):
+        return _TLS
     return _METHOD if _REQUEST_LINE.fullmatch(line) else _NO_REQUEST

@@ -186,7 +186,9 @@ class ResponseReader:
             self._finish_before_parser()
 
     def on_chunk_header(self) -> None:
-        """A chunk begins."""
+        """A chunk begins; of an answer to HEAD there is none."""
+        if self.finished:
+            self._refuse("bytes that nobody asked for")
         self._overhead.begin_chunk()
 
     def on_body(self, data: bytes) -> None:

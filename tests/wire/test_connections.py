@@ -72,6 +72,17 @@ def test_what_stands_among_an_answers_trailers_does_not_harm_the_next_request(pl
         assert client.response().body == b"ok"
 
 
+@pytest.mark.parametrize("unasked", [b"5\r\n", b"5\r\nhello\r\n", b"0\r\n\r\n"])
+def test_what_looks_like_a_body_behind_an_answer_to_head_ends_the_connection(plain: Rig, unasked: bytes) -> None:
+    """RFC 9110 section 9.3.2: these bytes are nobody's, and upstream may have more of them."""
+    client = plain.dial()
+    client.send(HEAD)
+    received = plain.origin.next_request()
+    received.send(lines(b"HTTP/1.1 200 OK", CHUNKED, body=unasked))
+    assert client.response(method=b"HEAD").status == 200
+    assert received.stream.is_closed()
+
+
 @pytest.mark.parametrize("unasked", [b"x", lines(b"HTTP/1.1 408 Request Timeout", b"Content-Length: 0"), OK])
 def test_bytes_on_an_idle_connection_end_it(plain: Rig, unasked: bytes) -> None:
     """RFC 9112 section 9.2: what nobody asked for must not become the answer to the next request."""
