@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
 import ssl
 import sys
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _SWEEP_MAX_S: Final = 1.0
 _CANNOT_LISTEN: Final = 1
 _WRONG_SETTINGS: Final = 2
+_OTHER_DESCRIPTORS: Final = 64
 
 
 class _CannotListenError(Exception):
@@ -67,6 +69,7 @@ async def _serve(settings: Settings, log: Log) -> int:
     pools = _pools(settings.upstream)
     ingress = _ingress(settings, pools, log)
     server = Server(_server_limits(settings), ingress.handle)
+    _raise_descriptor_limit(settings, log)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -74,15 +77,18 @@ async def _serve(settings: Settings, log: Log) -> int:
         port = await server.listen(settings.listen.host, settings.listen.port, _server_tls(settings.listen))
     with _named("admin", settings.admin.port):
         admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, settings.admin.token, lambda: not server.draining)
-    sweeper = asyncio.create_task(_sweep(_sweep_interval_s(settings), (server.sweep, *[pool.sweep for pool in pools.values()])))
+    sweeper = asyncio.create_task(_sweep(_sweep_interval_s(settings), (server.sweep, *[pool.sweep for pool in pools.values()]), log))
     gc.collect()
+    gc.set_threshold(10_000, 20, 50)  # with the usual 700, thirty requests at hand set off a collection that finds nothing: 5 % of all CPU
     gc.freeze()  # what the start has left lives as long as the process: no collection has to look at it again
     where = {"v3": settings.upstream.v3_base, "v2": settings.upstream.v2_base, "tls": bool(settings.listen.tls_certificate)}
     what = {"version": __version__, "loop": type(loop).__module__}
     log.event("proxy.listening", host=settings.listen.host, port=port, admin_port=admin_port, **where, **what)
     await stop.wait()
     log.event("proxy.draining", for_at_most_s=settings.listen.drain_timeout_s)
+    ends_at = loop.time() + settings.listen.drain_timeout_s
     left = await server.drain(settings.listen.drain_timeout_s)
+    await ingress.wait_idle(max(0.0, ends_at - loop.time()))
     await ingress.refuse_running()
     await server.close()
     for pool in pools.values():
@@ -104,13 +110,28 @@ def _named(section: str, port: int) -> Iterator[None]:
         raise _CannotListenError(f"{section}.port {port}: {reason}; choose another with {variable}, or look at {section}.host") from error
 
 
-async def _sweep(every_s: float, sweeps: tuple[Callable[[float], None], ...]) -> None:
+async def _sweep(every_s: float, sweeps: tuple[Callable[[float], None], ...], log: Log) -> None:
     """Look at every connection's time-outs now and then: no request has a timer of its own."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(every_s)
         for sweep in sweeps:
-            sweep(loop.time())
+            try:
+                sweep(loop.time())
+            except Exception as bug:  # noqa: BLE001 - without the sweep there would be no time-out any more
+                log.bug(bug, "-")
+
+
+def _raise_descriptor_limit(settings: Settings, log: Log) -> None:
+    """Let the process have as many connections as the settings allow; the usual soft limit is 1024."""
+    wanted = settings.listen.max_connections + 2 * settings.upstream.max_connections + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < possible:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    if possible < wanted:
+        message = f"the system allows {possible} open files; listen.max_connections and upstream.max_connections need {wanted}"
+        log.warning("settings.warning", message=message)
 
 
 def _sweep_interval_s(settings: Settings) -> float:

@@ -7,7 +7,6 @@ import itertools
 import re
 import secrets
 import time
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from proxy.core.decide import finishes_without_caller
@@ -15,6 +14,7 @@ from proxy.core.events import RequestEnded
 from proxy.core.identify import collapse_leading_slashes, identify
 from proxy.core.model import Api, Cause, Origin, Problem
 from proxy.core.normalise import problem_answer
+from proxy.egress import REASONS, own_fields
 from proxy.errand import Errand
 from proxy.pipeline import Told
 from proxy.wire.framing import NO_BODY
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from proxy.pipeline import Pipeline, Relay
     from proxy.telemetry.logs import Log
     from proxy.wire.exchange import Exchange
-    from proxy.wire.head import Field
 
 _CAUSES: Final = {
     RefusalReason.MALFORMED: Cause.REQUEST_MALFORMED,
@@ -43,12 +42,6 @@ _EMPTY_PUT: Final = Problem(400, Cause.EMPTY_PUT_BODY, "Empty request body")
 _SHUTTING_DOWN: Final = Problem(503, Cause.SHUTTING_DOWN, "this proxy is shutting down", retry_after_s=1.0)
 _BUG: Final = Problem(500, Cause.PROXY_BUG, "this proxy failed on the request; its log says more")
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-# http.HTTPStatus has older names for a few; RFC 9110 section 15 has these.
-_REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus} | {
-    413: b"Content Too Large",
-    418: b"I'm a teapot",
-    422: b"Unprocessable Content",
-}
 
 
 class Ingress:
@@ -81,6 +74,11 @@ class Ingress:
             self._refuse(exchange)
             return
         self._running[exchange] = self._loop.create_task(self._serve(exchange))
+
+    async def wait_idle(self, timeout_s: float) -> None:
+        """Wait for requests at hand, also those whose callers have left."""
+        if self._running:
+            await asyncio.wait(list(self._running.values()), timeout=timeout_s)
 
     async def refuse_running(self) -> None:
         """End what is not over: the time for draining is."""
@@ -120,6 +118,9 @@ class Ingress:
 
     async def _forward(self, exchange: Exchange, context: RequestContext) -> None:
         assert exchange.head is not None  # noqa: S101 - `handle` sees to it
+        if exchange.gone:  # it left before its turn came
+            self._record(exchange, context, None, 0, None)
+            return
         errand = Errand(context, exchange.head, exchange.body, exchange.inform)
         exchange.on_gone = lambda: self._caller_left(exchange, errand)
         try:
@@ -181,20 +182,20 @@ class Ingress:
     def _tell(self, exchange: Exchange, answer: ErrorAnswer, reason: bytes = b"") -> None:
         body = b"" if exchange.head is not None and exchange.head.method == b"HEAD" else answer.body
         fields = [*answer.fields, (b"X-Nylas-Proxy-Waited", b"0")]
-        exchange.answer(answer.status, reason or _REASONS.get(answer.status, b""), fields, NO_BODY, body)
+        exchange.answer(answer.status, reason or REASONS.get(answer.status, b""), fields, NO_BODY, body)
 
     def _redirect(self, exchange: Exchange, context: RequestContext) -> None:
         """Hosted authentication happens in a browser, which must not need this proxy: send it to the public host."""
         location = self._public_hosts[context.route.api].encode() + context.target
-        fields = [(b"Location", location), (b"Content-Length", b"0"), *_own_fields(context.request_id, 0, None)]
-        exchange.answer(302, _REASONS[302], fields, NO_BODY, b"")
+        fields = [(b"Location", location), (b"Content-Length", b"0"), *own_fields(context.request_id, 0, None)]
+        exchange.answer(302, REASONS[302], fields, NO_BODY, b"")
         self._record(exchange, context, None, 302, None)
 
     def _relay(self, exchange: Exchange, context: RequestContext, errand: Errand, relay: Relay) -> None:
         head = relay.response.head
         fields = head.end_to_end()
         request_id = None if b"x-request-id" in head.index else context.request_id
-        fields += _own_fields(request_id, errand.attempts, _pair(relay.verdict))
+        fields += own_fields(request_id, errand.attempts, _pair(relay.verdict))
         exchange.answer(head.status, head.reason, fields, head.framing, relay.response.body)
 
     def _record(
@@ -227,15 +228,6 @@ class Ingress:
                 exchange.sent_bytes,
             )
         )
-
-
-def _own_fields(request_id: str | None, attempts: int, verdict: tuple[Origin, Cause] | None) -> list[Field]:
-    fields = [(b"X-Nylas-Proxy-Attempts", b"%d" % attempts), (b"X-Nylas-Proxy-Waited", b"0")]
-    if request_id is not None:
-        fields.append((b"X-Request-Id", request_id.encode("ascii")))
-    if verdict is not None:
-        fields += ((b"X-Nylas-Proxy-Origin", verdict[0].encode()), (b"X-Nylas-Proxy-Cause", verdict[1].encode()))
-    return fields
 
 
 def _pair(verdict: Verdict | None) -> tuple[Origin, Cause] | None:

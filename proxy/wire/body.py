@@ -118,10 +118,19 @@ class Body:
         data = self.take()
         if data:
             sink.body_data(data)
+        if self._sink is not sink:
+            return
         if self.ended:
             sink.body_end(self.trailers)
         elif self.broken is not None:
             sink.body_broken(self.broken)
+
+    def detach(self, data: bytes) -> None:
+        """Take back a piece that the sink cannot use now; it attaches itself again."""
+        self._sink = None
+        self._held.append(data)
+        self._held_bytes += len(data)
+        self.hold()
 
     def discard(self) -> None:
         """Let the rest run into nothing."""

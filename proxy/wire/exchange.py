@@ -49,6 +49,7 @@ class Exchange:
         started_at: When its head was complete, in seconds of the monotonic clock (a loop's own time may be rounded to milliseconds).
         gone: The client has left, nobody reads the answer.
         on_gone: Called once when the client leaves before the answer is complete.
+        informed: An interim answer was passed on.
         answering: The answer's head has been given.
         closes: The connection ends after the answer.
         finished: The answer is complete, or will never be.
@@ -57,8 +58,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_answer_body", "_chunked", "_connection", "_waiter", "answering", "body", "closes", "cut", "finished", "gone", "head", "on_gone", "refusal",
-        "sent_bytes", "started_at",
+        "_answer_body", "_chunked", "_connection", "_waiter", "answering", "body", "closes", "cut", "finished", "gone", "head", "informed", "on_gone",
+        "refusal", "sent_bytes", "started_at",
     )  # fmt: skip
 
     def __init__(self, connection: ClientSide, head: RequestHead | None, refusal: Refusal | None, started_at: float) -> None:
@@ -76,12 +77,18 @@ class Exchange:
         self.finished = False
         self.cut = False
         self.closes = refusal is not None
+        self.informed = False
         self.sent_bytes = 0
+
+    def awaits_permission(self) -> bool:
+        """The client waits for an interim answer before it sends its body (RFC 9110 section 10.1.1): it is not its turn."""
+        return self.head is not None and b"expect" in self.head.index and not self.informed and not self.body.received_bytes
 
     def inform(self, head: ResponseHead) -> None:
         """Relay an interim answer, which only HTTP/1.1 knows (RFC 9110 section 15.2)."""
         if self.gone or self.answering or self.head is None or self.head.is_http_10:
             return
+        self.informed = True
         self._connection.write(b"".join(_render(head.status, head.reason, head.end_to_end())) + b"\r\n")
 
     def answer(self, status: int, reason: bytes, fields: Iterable[Field], framing: Framing, body: Body | bytes) -> None:

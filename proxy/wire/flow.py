@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import socket
 import ssl
+import struct
+import termios
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -11,6 +16,8 @@ if TYPE_CHECKING:
 # Who may hold a connection: each reason is a bit, because they come and go independently of each other.
 TAKER_FULL: Final = 1
 REQUESTS_WAITING: Final = 2
+
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class Flow:
@@ -60,7 +67,7 @@ class Outflow:
     def pause(self, now: float) -> None:
         """The transport takes no more for now."""
         self._since = now
-        self._unsent_bytes = self._transport.get_write_buffer_size()
+        self._unsent_bytes = unsent_bytes(self._transport)
 
     def resume(self) -> None:
         """It takes more."""
@@ -70,11 +77,26 @@ class Outflow:
         """Tell whether the other side has taken no byte for so long."""
         if self._since is None:
             return False
-        unsent_bytes = self._transport.get_write_buffer_size()
-        if unsent_bytes < self._unsent_bytes:
-            self._unsent_bytes = unsent_bytes
+        left_bytes = unsent_bytes(self._transport)
+        if left_bytes != self._unsent_bytes:
+            self._unsent_bytes = left_bytes
             self._since = now
         return now - self._since > timeout_s
+
+
+def unsent_bytes(transport: asyncio.Transport) -> int:
+    """What the other side has not acknowledged: in our buffer, and in the kernel's, which takes megabytes before it says that it is full."""
+    in_kernel = bytearray(4)
+    with contextlib.suppress(OSError, AttributeError):  # no socket any more: it is all over
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, in_kernel)
+    return transport.get_write_buffer_size() + int(struct.unpack("i", in_kernel)[0])
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection with a reset, which nobody takes for the end of a message (RFC 9112 section 8)."""
+    with contextlib.suppress(OSError, AttributeError):  # no socket any more: it is all over
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
 
 
 def was_closed_properly(transport: asyncio.Transport) -> bool:

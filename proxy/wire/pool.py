@@ -83,6 +83,10 @@ class Pool:
 
     async def _connect(self, key: Hashable) -> UpstreamConnection | CallFailure:
         loop = asyncio.get_running_loop()
+        if len(self._open) >= self.limits.max_connections and self._idle:
+            oldest = next(iter(self._idle))  # the cap is on open connections, and this one is the least likely to be of use
+            del self._idle[oldest]
+            oldest.close()
         try:
             connection = await self.dialer.dial(lambda: UpstreamConnection(self, loop))
         except DialError as error:

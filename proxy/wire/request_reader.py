@@ -65,7 +65,7 @@ class RequestReader:
         self._line = b""
         self._line_is_foreign = False
         self._begun = 0
-        self._fed_bytes = self._head_bytes = self._body_bytes = 0
+        self._fed_bytes = self._head_bytes = self._body_bytes = self._trailer_count = 0
         self._resuming = False
         self.in_head = False
         self.in_body = False
@@ -112,7 +112,7 @@ class RequestReader:
                 self._wait_for_head(data)
             else:
                 self._line = b"\n"  # it began behind another request, where in the packet is not known: its first line is not judged
-        elif self.in_body and started_in_body and not rest and self._framing is CHUNKED:
+        elif self.in_body and started_in_body and self._begun == 0 and not rest and self._framing is CHUNKED:
             self._count_overhead(len(data) - (self._body_bytes - body_before))
         return rest
 
@@ -173,8 +173,8 @@ class RequestReader:
         elif not self._resuming:
             if name.lower() not in NO_TRAILERS:
                 self._trailers.append((name, value.rstrip(b" \t")))
-            self._count_overhead(len(name) + len(value) + 4)
-            if len(self._trailers) > self._limits.header_max_count:
+            self._trailer_count += 1
+            if self._trailer_count > self._limits.header_max_count:
                 self.refuse(TOO_MANY_FIELDS)
 
     def on_headers_complete(self) -> None:
@@ -192,7 +192,7 @@ class RequestReader:
         if refusal is not None:
             self.refuse(refusal)
             return
-        self._body_bytes = 0
+        self._body_bytes = self._trailer_count = 0
         self._trailers = []
         self._framing = head.framing
         if head.framing is CHUNKED:

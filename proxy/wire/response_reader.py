@@ -151,7 +151,6 @@ class ResponseReader:
         if not self._final:
             self._fields.append((name.lower(), name, value))
             return
-        self._count_overhead(len(name) + len(value) + 4)
         if name.lower() not in NO_TRAILERS:
             self._trailers.append((name, value))
         self._trailer_count += 1

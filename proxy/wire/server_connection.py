@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
+import contextlib
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from proxy.wire.exchange import Exchange
-from proxy.wire.flow import REQUESTS_WAITING, TAKER_FULL, Flow, Outflow
+from proxy.wire.flow import REQUESTS_WAITING, TAKER_FULL, Flow, Outflow, reset
 from proxy.wire.head import Field, Refusal, RefusalReason, RequestHead
 from proxy.wire.request_reader import RequestReader
 
 if TYPE_CHECKING:
     from proxy.wire.limits import ServerLimits
 
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _NEVER: Final = float("inf")
 
 
@@ -162,10 +160,9 @@ class ServerConnection(asyncio.Protocol):
         self._flow.release(TAKER_FULL)
 
     def reset(self) -> None:
-        """End the connection with a reset, which no client takes for the end of an answer (RFC 9112 section 8)."""
+        """End the connection so that nothing sent before looks complete."""
         if not self._lost:  # or the descriptor may be somebody else's by now
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self._transport.abort()
+            reset(self._transport)
 
     def exchange_finished(self, exchange: Exchange) -> None:
         """The next request's turn, or the end."""
@@ -174,7 +171,7 @@ class ServerConnection(asyncio.Protocol):
         self._running = None
         self._queue.popleft()
         self.served += 1
-        self._waiting_since = self._loop.time()
+        self._waiting_since = self._last_read_at = self._loop.time()
         incomplete = not exchange.body.ended
         exchange.body.discard()
         if exchange.closes or (self._server.draining and not self._queue):
@@ -212,7 +209,8 @@ class ServerConnection(asyncio.Protocol):
         self._linger_until = self._loop.time() + self._server.limits.linger_s
         self._flow.release(TAKER_FULL | REQUESTS_WAITING)
         if not self._transport.is_closing() and self._transport.can_write_eof():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # the client has reset the connection, and the loop has not seen it yet
+                self._transport.write_eof()
 
     def _client_left(self) -> None:
         self._leave_queue()
@@ -245,5 +243,7 @@ class ServerConnection(asyncio.Protocol):
             self._end()
 
     def _check_body(self, now: float) -> None:
-        if self._reader.in_body and not self._flow.is_held and now - self._last_read_at > self._server.limits.body_timeout_s:
+        if not self._reader.in_body or self._flow.is_held or self._queue[-1].awaits_permission():
+            return
+        if now - self._last_read_at > self._server.limits.body_timeout_s:
             self._reader.refuse(Refusal(RefusalReason.TIMEOUT, "the request's body did not arrive in time"))

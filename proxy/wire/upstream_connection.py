@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import select
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.wire.body import Body
 from proxy.wire.call import Call, CallEnd, CallFailure, Response
 from proxy.wire.flow import TAKER_FULL, Flow, Outflow, was_closed_properly
-from proxy.wire.framing import CHUNKED, UNTIL_CLOSE, encode_chunk
+from proxy.wire.framing import UNTIL_CLOSE
 from proxy.wire.response_reader import ResponseReader
+from proxy.wire.upload import Upload, is_quiet
 
 if TYPE_CHECKING:
     from proxy.wire.head import Field, ResponseHead
     from proxy.wire.limits import UpstreamLimits
 
-_NEVER: Final = float("inf")
 
 
 class _Home(Protocol):
@@ -49,7 +48,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._call: Call | None = None
         self._outcome: asyncio.Future[Response | CallFailure] | None = None
         self._response_body: Body | None = None
-        self._request_sent_at = _NEVER
+        self._upload: Upload | None = None
         self._last_progress_at = 0.0
         self._keeps_alive = False
         self.served = 0
@@ -62,30 +61,17 @@ class UpstreamConnection(asyncio.Protocol):
 
     def is_quiet(self) -> bool:
         """Nothing has arrived that the loop has not seen yet; on an idle connection that could only be its end."""
-        poller = select.poll()
-        poller.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP)
-        return not poller.poll(0)
+        return is_quiet(self._transport)
 
     def send(self, call: Call) -> asyncio.Future[Response | CallFailure]:
         """Send a request: head and what is there of the body leave in one write; the future ends with the response's head."""
         self._call = call
         self._outcome = outcome = self._loop.create_future()
-        self._request_sent_at = _NEVER
         self._last_progress_at = self._loop.time()
         self._keeps_alive = False
         self._reader.expect(call.method)
-        parts = [call.head]
-        data = call.body.take()
-        chunked = call.framing is CHUNKED
-        if data:
-            parts.append(encode_chunk(data) if chunked else data)
-        if call.body.ended:
-            if chunked:
-                parts.append(call.last_chunk(call.body.trailers))
-            self._request_sent_at = self._last_progress_at
-        self._transport.write(b"".join(parts))
-        if not call.body.ended:
-            call.body.attach(self)
+        self._upload = Upload(call, self._transport, self._loop, self)
+        self._upload.start()
         return outcome
 
     def abandon(self, call: Call) -> None:
@@ -138,27 +124,20 @@ class UpstreamConnection(asyncio.Protocol):
         if self._call is not None:
             self._call.body.release()
 
-    # the request's body
+    # what the upload finds
 
-    def body_data(self, data: bytes) -> None:
-        """Send the next bytes."""
-        if self._call is None or self._transport.is_closing():
-            return
-        self._transport.write(encode_chunk(data) if self._call.framing is CHUNKED else data)
+    def takes_no_more(self) -> bool:
+        """Upstream takes nothing for now."""
+        return self._outflow.is_paused
 
-    def body_end(self, trailers: list[Field]) -> None:
+    def upload_ended(self) -> None:
         """The request is complete."""
-        if self._call is None or self._transport.is_closing():
-            return
-        if self._call.framing is CHUNKED:
-            self._transport.write(self._call.last_chunk(trailers))
-        self._request_sent_at = self._last_progress_at = self._loop.time()
+        self._last_progress_at = self._loop.time()
         self._release_if_done()
 
-    def body_broken(self, why: object) -> None:
+    def upload_broken(self, why: object) -> None:
         """The request will never be complete: upstream must not take what it has for one."""
-        if self._call is not None:
-            self._end(self._failure(CallEnd.REQUEST_BROKEN, "the request's body broke off", broken_by=why))
+        self._end(self._failure(CallEnd.REQUEST_BROKEN, "the request's body broke off", broken_by=why))
 
     # what the reader finds
 
@@ -207,13 +186,12 @@ class UpstreamConnection(asyncio.Protocol):
         """Take the next call once request and response are complete; a response before the request's end leaves no usable connection."""
         if self._call is None or not self._reader.finished:
             return
-        call, self._call = self._call, None
-        self._outcome = None
-        complete = self._request_sent_at != _NEVER
+        upload, self._upload = self._upload, None
+        self._call = self._outcome = self._response_body = None
         self.served += 1
-        self._response_body = None
-        if not complete:
-            call.body.discard()
+        complete = upload is not None and upload.has_left()
+        if upload is not None:
+            upload.stop()
         if complete and self._keeps_alive and not self._transport.is_closing():
             self.idle_since = self._loop.time()
             self._pool.give_back(self)
@@ -228,9 +206,9 @@ class UpstreamConnection(asyncio.Protocol):
                 self._outcome.set_result(failure)
             if self._response_body is not None:
                 self._response_body.abort(failure)
-            if not call.body.ended and call.body.broken is None:
-                call.body.discard()
-        self._response_body = None
+            if self._upload is not None:
+                self._upload.stop()
+        self._response_body = self._upload = None
         self._transport.abort()
 
     def check(self, now: float) -> None:
@@ -245,5 +223,5 @@ class UpstreamConnection(asyncio.Protocol):
         elif self._response_body is not None:
             if not self._flow.is_held and now - self._last_progress_at > call.limits.stall_timeout_s:
                 self._end(self._failure(CallEnd.TIMEOUT, "upstream's response stalled"))
-        elif now - self._request_sent_at > call.limits.response_timeout_s:
+        elif self._upload is not None and now - self._upload.waiting_since(self._last_progress_at) > call.limits.response_timeout_s:
             self._end(self._failure(CallEnd.TIMEOUT, "upstream did not respond in time"))

@@ -15,7 +15,8 @@ from wire.lines import TOKEN, VALUE, Fields, Malformed, parse_field
 _REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21\x22\x24-\x7e]+) HTTP/1\.([01])")  # any visible ASCII but `#`: raw targets pass as sent
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2}) (" + VALUE + rb")")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_LENGTH = re.compile(rb"0*[0-9]{1,20}")
+_LENGTH_MAX = 2**64 - 1  # what fits the widest integers in use
 HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te", b"upgrade"})
 
 
@@ -94,7 +95,7 @@ def _declared(head: Head, minor: int) -> Decoder | None:
         return Chunked()
     if length is None:
         return None
-    if not _LENGTH.fullmatch(length):
+    if not _LENGTH.fullmatch(length) or int(length) > _LENGTH_MAX:
         raise Malformed(f"Content-Length {length!r}")
     return Sized(int(length))
 

@@ -39,6 +39,7 @@ class Answer:
         is_complete: All of it is there (one that ends with the connection counts).
         ends_connection: Nothing can follow it on its connection.
         is_malformed: It breaks a rule at some place.
+        is_doubtful: A trailer that frames messages, which the proxy leaves out, or refuses where its parser does.
     """
 
     status: int = 0
@@ -47,6 +48,7 @@ class Answer:
     is_complete: bool = False
     ends_connection: bool = True
     is_malformed: bool = False
+    is_doubtful: bool = False
 
 
 def origin_form(target: bytes) -> bytes:
@@ -123,7 +125,8 @@ def read_answer(raw: bytes, method: bytes) -> Answer:
             until_close = isinstance(decoder, UntilClose)
             complete = decoder.finished or until_close
             ends = until_close or not complete or bool(buffer) or strict.status_line(head).minor == 0 or _says_close(head)
-            return Answer(status, body, end, is_complete=complete, ends_connection=ends)
+            doubtful = any(name.lower() == b"transfer-encoding" for name, _ in decoder.trailers)
+            return Answer(status, body, end, is_complete=complete, ends_connection=ends, is_doubtful=doubtful)
     except Malformed:
         return Answer(status, body, len(raw), is_malformed=True)
     return Answer(end=len(raw))
