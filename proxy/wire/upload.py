@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, Final, Protocol
 
+from proxy.wire.flow import unsent_bytes
 from proxy.wire.framing import CHUNKED, encode_chunk
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _NEVER: Final = float("inf")
 _LOOK_S: Final = 0.002
 """How long an upload waits for the loop to read what upstream has said: an iteration or two."""
+_KERNEL_TAKES_BYTES: Final = 16_384
 
 
 class UploadOwner(Protocol):
@@ -68,7 +70,10 @@ class Upload:
 
     def has_left(self) -> bool:
         """All of the request has left this process."""
-        return self._sent_at != _NEVER and not self._transport.get_write_buffer_size()
+        if self._sent_at == _NEVER or self._transport.get_write_buffer_size():
+            return False
+        # Upstream may have answered without reading a long body: the next request would wait behind what the kernel still holds of it.
+        return self._call.body.received_bytes < _KERNEL_TAKES_BYTES or not unsent_bytes(self._transport)
 
     def waiting_since(self, otherwise: float) -> float:
         """Since when upstream's answer is waited for: the request's end, `otherwise` while it waits for permission to send a body, else not yet."""
