@@ -11,11 +11,9 @@ if TYPE_CHECKING:
 
 SEED = 20_261_121
 COUNT = 1000  # on each loop
-GROWTH_BYTES = 30 * 1024 * 1024
 
 
 def test_nothing_malformed_nothing_hanging_nothing_shapeless_comes_of_mutated_bytes(loop_name: str, tmp_path: Path) -> None:
     report = play(loop_name, SEED, range(COUNT), tmp_path)
     assert report.faults == []
     assert report.played.total() == COUNT
-    assert report.grown_bytes < GROWTH_BYTES

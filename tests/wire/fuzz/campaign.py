@@ -27,6 +27,7 @@ DEADLINE_S = 30.0  # of one exchange: far beyond the longest time-out below
 WARM_UP = 300  # inputs after which memory is measured for the first time
 PROGRESS_EVERY = 5000
 KEPT_FAULTS = 20
+GROWTH_MAX_BYTES = 40 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -84,6 +85,8 @@ class Campaign:
             report.grown_bytes = self._proxy.resident_bytes() - (self._warm_bytes or self._proxy.resident_bytes())
         else:
             report.faults.append("the proxy has ended")
+        if report.grown_bytes > GROWTH_MAX_BYTES:
+            report.faults.append(f"the proxy has grown by {report.grown_bytes} bytes")
         return report
 
     async def _play_each(self, waiting: Iterator[int]) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 UNCHANGED_SHARE = 0.1
 STAYING_SHARE = 0.05
+EARLY_SHARE = 0.5
+LONG_BODY_BYTES = 60_000
 PATHS = (
     b"/v3/grants/%b/messages?limit=1",
     b"/v3/grants/%b/messages/a%%2Fb",
@@ -57,6 +59,7 @@ class Input:
         response: What upstream sends, packet by packet; empty: a good answer.
         expected: What upstream's bytes mean to a strict reader.
         upstream_stays: Upstream keeps an ended connection open, so that only a time-out ends the exchange.
+        is_early: Upstream answers when it has the head; the body is long.
         arrived: What upstream got of it.
     """
 
@@ -68,6 +71,7 @@ class Input:
     response: tuple[bytes, ...] = ()
     expected: Answer | None = None
     upstream_stays: bool = False
+    is_early: bool = False
     arrived: list[Request] = field(default_factory=list)
 
     @property
@@ -109,14 +113,15 @@ def _pipeline(index: int, rng: random.Random) -> Input:
 def _response(index: int, rng: random.Random) -> Input:
     marker = marker_of(index)
     method = rng.choice((b"GET", b"GET", b"POST", b"HEAD"))
-    fields = [b"Host: a", b"Connection: close", b"X-Fuzz: " + marker]
-    if method == b"POST":
-        fields.append(b"Content-Length: 4")
-    request = lines(method + b" /v3/grants/g/%b HTTP/1.1" % marker, *fields, body=b"body" if method == b"POST" else b"")
     raw, mutated = _maybe_mutate(_valid_response(marker, method, rng), rng)
     expected = read_answer(raw, method)
     pieces = _keep_excess_together(cut(raw, rng), expected.end)
-    return Input(index, Kind.RESPONSE, marker, mutated, (request,), pieces or (b"",), expected, rng.random() < STAYING_SHARE)
+    can_be_early = method == b"POST" and not expected.ends_connection and not expected.is_malformed
+    early = can_be_early and rng.random() < EARLY_SHARE
+    payload = b"body" * (LONG_BODY_BYTES // 4 if early else 1) if method == b"POST" else b""
+    fields = [b"Host: a", b"Connection: close", b"X-Fuzz: " + marker, *([b"Content-Length: %d" % len(payload)] if payload else [])]
+    request = cut(lines(method + b" /v3/grants/g/%b HTTP/1.1" % marker, *fields, body=payload), rng)
+    return Input(index, Kind.RESPONSE, marker, mutated, request, pieces or (b"",), expected, rng.random() < STAYING_SHARE, early)
 
 
 def _keep_excess_together(pieces: tuple[bytes, ...], end: int) -> tuple[bytes, ...]:

@@ -60,6 +60,7 @@ class _Connection(asyncio.Protocol):
         self._raw_head = b""
         self._decoder: Decoder = Sized(0)
         self._body = bytearray()
+        self._played: Input | None = None
         self._answering: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -81,32 +82,39 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _read_one(self) -> bool:
-        if self._head is None:
-            end = self._buffer.find(b"\r\n\r\n")
-            self._raw_head = bytes(self._buffer[: end + 4])
-            head = strict.take_head(self._buffer)
-            if head is None:
-                return False
-            self._decoder = strict.forwarded_request_body(head)
-            self._head = head
-            self._body = bytearray()
-        self._body += self._decoder.decode(self._buffer)
-        if not self._decoder.finished:
+        if self._head is None and not self._begin():
             return False
-        self._answer(self._head)
+        self._body += self._decoder.decode(self._buffer)
+        if self._decoder.finished:
+            self._end()
+        return self._head is None
+
+    def _begin(self) -> bool:
+        """Read a head, if there is one; some inputs are answered at once."""
+        end = self._buffer.find(b"\r\n\r\n")
+        self._raw_head = bytes(self._buffer[: end + 4])
+        self._head = strict.take_head(self._buffer)
+        if self._head is None:
+            return False
+        self._decoder = strict.forwarded_request_body(self._head)
+        self._body = bytearray()
+        self._played = self._upstream.input_of(self._raw_head)
+        self._upstream.request_count += 1
+        if self._played is not None and self._played.is_early:
+            self._answering = asyncio.get_running_loop().create_task(self._play(self._played))
         return True
 
-    def _answer(self, head: strict.Head) -> None:
-        self._head = None
-        self._upstream.request_count += 1
+    def _end(self) -> None:
+        """The request is complete: answer it, unless that has been done."""
+        played, head, self._head = self._played, self._head, None
+        assert head is not None
         line = strict.request_line(head)
-        played = self._upstream.input_of(self._raw_head)
-        if played is not None:
+        if played is not None and not played.is_early:
             played.arrived.append(Request(line.method, line.target, bytes(self._body)))
         if played is None or played.kind is not Kind.RESPONSE:
             part = _PART.search(self._raw_head)
             self._transport.write(good_answer(line.method, played.marker if played else b"", part[1] if part else b""))
-        else:
+        elif not played.is_early:
             self._answering = asyncio.get_running_loop().create_task(self._play(played))
 
     async def _play(self, played: Input) -> None:
