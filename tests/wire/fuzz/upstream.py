@@ -133,7 +133,7 @@ class _Connection(asyncio.Protocol):
 
 
 def good_answer(method: bytes, marker: bytes, part: bytes) -> bytes:
-    """An answer that says what was asked: with a length or in chunks, by the length of the marker's last digit."""
+    """An answer that says what was asked: in chunks for parts 1 and 3, else with a length."""
     fields = (b"HTTP/1.1 200 OK", b"X-Fuzz: " + marker, b"X-Part: " + part, b"X-Method: " + method)
     payload = b"answer to " + marker
     if method == b"HEAD":
