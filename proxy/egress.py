@@ -16,10 +16,12 @@ REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
     422: b"Unprocessable Content",
 }
 
+_AT_ONCE: Final = ((b"X-Nylas-Proxy-Attempts", b"1"), (b"X-Nylas-Proxy-Waited", b"0"))
+
 
 def own_fields(request_id: str | None, attempts: int, verdict: tuple[Origin, Cause] | None) -> list[Field]:
     """The fields that every answer carries, and those of an error whose body is upstream's own; `request_id` is None where upstream named one."""
-    fields = [(b"X-Nylas-Proxy-Attempts", b"%d" % attempts), (b"X-Nylas-Proxy-Waited", b"0")]
+    fields = list(_AT_ONCE) if attempts == 1 else [(b"X-Nylas-Proxy-Attempts", b"%d" % attempts), (b"X-Nylas-Proxy-Waited", b"0")]
     if request_id is not None:
         fields.append((b"X-Request-Id", request_id.encode("ascii")))
     if verdict is not None:

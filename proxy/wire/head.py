@@ -72,12 +72,13 @@ class Head:
         framing: How the body is delimited.
     """
 
-    __slots__ = ("fields", "framing", "index")
+    __slots__ = ("_options", "fields", "framing", "index")
 
     framing: Framing
 
     def __init__(self, fields: list[ReadField]) -> None:
         self.fields = fields
+        self._options: frozenset[bytes] | None = None
         self.index = index = {lower: value for lower, _, value in fields}
         if len(index) != len(fields):
             self._join_duplicates()
@@ -90,11 +91,11 @@ class Head:
 
     def connection_options(self) -> frozenset[bytes]:
         """The options that the Connection field names, in lower case (RFC 9110 section 7.6.1)."""
-        value = self.index.get(b"connection", b"")
-        known = _USUAL_OPTIONS.get(value)
-        if known is not None:
-            return known
-        return frozenset(option.strip(b" \t") for option in value.lower().split(b","))
+        if self._options is None:
+            value = self.index.get(b"connection", b"")
+            usual = _USUAL_OPTIONS.get(value)
+            self._options = usual if usual is not None else frozenset(option.strip(b" \t") for option in value.lower().split(b","))
+        return self._options
 
     def dropped_names(self) -> frozenset[bytes]:
         """The lower-case names of the fields that end here."""

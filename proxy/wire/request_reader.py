@@ -74,15 +74,10 @@ class RequestReader:
     def feed(self, data: bytes) -> None:
         """Read the next bytes, in slices: what is bounded can only be looked at between two calls of the parser."""
         slice_bytes = self._limits.head_max_bytes
-        for start in range(0, len(data), slice_bytes):
-            self._feed_slice(data[start : start + slice_bytes])
-
-    def _feed_slice(self, data: bytes) -> None:
-        while data and not self.refused:
-            if self._line_is_foreign:
-                self._judge_line(data)
-                return
-            data = self._feed_one_parser(data)
+        slices = (data,) if len(data) <= slice_bytes else [data[start : start + slice_bytes] for start in range(0, len(data), slice_bytes)]
+        for rest in slices:
+            while rest and not self.refused:
+                rest = self._judge_line(rest) if self._line_is_foreign else self._feed_one_parser(rest)  # noqa: PLW2901 - what is left of it
 
     def refuse(self, refusal: Refusal) -> None:
         """Stop reading; the reason may lie outside the bytes."""
@@ -143,13 +138,14 @@ class RequestReader:
             # llhttp's texts are constants: nothing of the request is in them.
             self.refuse(Refusal(RefusalReason.MALFORMED, f"the request is not readable as HTTP/1.1: {text}"))
 
-    def _judge_line(self, data: bytes) -> None:
+    def _judge_line(self, data: bytes) -> bytes:
         """A method that llhttp does not know ends its reading at the first letter; the whole line is needed to judge it."""
         self._line = (self._line + data).lstrip(b"\r")
         line, newline, _ = self._line.partition(b"\n")
         if newline or is_tls(line) or len(line) > self._limits.head_max_bytes:
             self.refuse(refusal_of_foreign_line(line))
         self._line_is_foreign = True
+        return b""
 
     # llhttp's callbacks
 

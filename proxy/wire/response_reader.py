@@ -69,6 +69,9 @@ class ResponseReader:
         """
         self.got_bytes = True
         slice_bytes = self._limits.head_max_bytes
+        if len(data) <= slice_bytes and not self._raw_left_bytes and not self._unreadable:
+            self._parse(data)
+            return
         for start in range(0, len(data), slice_bytes):
             if self._raw_left_bytes:
                 self._pass_by_parser(data[start:])
