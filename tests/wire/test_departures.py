@@ -136,3 +136,15 @@ def test_what_hangs_does_not_keep_the_proxy_from_ending(draining: Rig) -> None:
     draining.proxy.terminate()
     assert draining.proxy.exit_status() == 0
     assert draining.proxy.noise == []
+
+
+def test_half_an_answer_does_not_look_complete_when_the_time_for_draining_is_over(draining: Rig) -> None:
+    """RFC 9112 section 8: only the end of the connection delimits this body, so its end must not be a clean one."""
+    busy = draining.dial()
+    busy.send(GET)
+    draining.origin.next_request().send(lines(b"HTTP/1.1 200 OK", body=b"half of it"))
+    assert busy.head().start == b"HTTP/1.1 200 OK"
+    draining.proxy.terminate()
+    with pytest.raises(ConnectionResetError):
+        busy.rest()
+    assert draining.proxy.exit_status() == 0
