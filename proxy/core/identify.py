@@ -23,11 +23,6 @@ def collapse_leading_slashes(target: bytes) -> bytes:
     return target
 
 
-def api_of(target: bytes) -> Api:
-    """Return which API a target (path and query, leading slashes collapsed) belongs to: `/v3/` is v3, all else v2."""
-    return Api.V3 if target.startswith(V3_PREFIX) else Api.V2
-
-
 def path_of(target: bytes) -> bytes:
     """Return the raw path of a target, without its query."""
     return target.partition(b"?")[0]

@@ -25,7 +25,6 @@ Bytes = Annotated[int, Meta(ge=1, le=2**40, description="a whole number of bytes
 Seconds = Annotated[float, Meta(gt=0, le=86400, description="a number of seconds above 0, at most 86400")]
 SecondsOrNone = Annotated[float, Meta(ge=0, le=86400, description="a number of seconds from 0 to 86400")]
 Switch = Annotated[bool, Meta(description="true or false")]
-Text = Annotated[str, Meta(description="text")]
 Host = Annotated[str, Meta(min_length=1, description="an IP address (IPv6 without brackets) or a host name", extra={"check": "host"})]
 File = Annotated[str, Meta(description="the path of a readable PEM file, or empty", extra={"check": "file"})]
 CaFile = Annotated[str, Meta(description="the path of a readable PEM file of certificates, or empty", extra={"check": "ca_file"})]

@@ -37,11 +37,6 @@ class Pool:
         self._busy_by_key: dict[Hashable, int] = {}
         self._waiting: deque[tuple[Hashable, asyncio.Future[None]]] = deque()
 
-    @property
-    def open_count(self) -> int:
-        """Connections that are open, idle ones included."""
-        return len(self._open)
-
     async def acquire(self, key: Hashable, idle_max_s: float) -> UpstreamConnection | CallFailure:
         """A connection to send on: a kept one that was idle for at most `idle_max_s`, else a new one."""
         if not self._take_place(key):

@@ -5,7 +5,7 @@ from builders import OUR_ID, a_context
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.identify import api_of, collapse_leading_slashes, path_of, speaks_oauth
+from proxy.core.identify import collapse_leading_slashes, path_of, speaks_oauth
 from proxy.core.model import Api
 
 UNSAFE = [
@@ -73,7 +73,6 @@ def test_only_leading_slashes_are_collapsed(sent: bytes, collapsed: bytes) -> No
     ],
 )
 def test_the_path_alone_tells_the_api(target: bytes, api: Api) -> None:
-    assert api_of(target) is api
     assert a_context(target).route.api is api
 
 
