@@ -55,7 +55,7 @@ class Server:
             self._places += 1
             return True
         if len(self._connections) > 2 * self.limits.max_connections:
-            connection.abort()
+            connection.end()
         return False
 
     def closed(self, connection: ServerConnection) -> None:
@@ -85,7 +85,7 @@ class Server:
         """Give what was answered last the time to leave, then end every connection."""
         await self._wait_until_empty(self.limits.linger_s)
         for connection in list(self._connections):
-            connection.abort()
+            connection.end()
 
     async def _wait_until_empty(self, timeout_s: float) -> None:
         if self._connections:

@@ -189,12 +189,8 @@ class ServerConnection(asyncio.Protocol):
         if not self._queue and not self._reader.in_head:
             self._close(linger=False)
 
-    def abort(self) -> None:
-        """Close now."""
-        self._end()
-
-    def _end(self) -> None:
-        """Close; with a reset where the client has not taken all of an answer, so that it cannot take what it has for the whole."""
+    def end(self) -> None:
+        """Close now; with a reset where the client has not taken all of an answer, so that it cannot take what it has for the whole."""
         if self._running is not None or self._transport.get_write_buffer_size():
             self.reset()
         else:
@@ -230,7 +226,7 @@ class ServerConnection(asyncio.Protocol):
         """End what has taken too long."""
         limits = self._server.limits
         if now >= self._linger_until:
-            self._end()
+            self.end()
         elif self._outflow.is_paused:
             if self._outflow.is_stalled(now, limits.write_timeout_s):
                 self.reset()
@@ -240,7 +236,7 @@ class ServerConnection(asyncio.Protocol):
             if now - self._waiting_since > limits.head_timeout_s:
                 self._reader.refuse(Refusal(RefusalReason.TIMEOUT, "the request's head did not arrive in time"))
         elif now - self._waiting_since > (limits.idle_timeout_s if self.served else limits.head_timeout_s):
-            self._end()
+            self.end()
 
     def _check_body(self, now: float) -> None:
         if not self._reader.in_body or self._flow.is_held or self._queue[-1].awaits_permission():

@@ -115,7 +115,7 @@ class Upload:
 
 
 def is_quiet(transport: asyncio.Transport) -> bool:
-    """Nothing has arrived that the loop has not seen yet."""
+    """Nothing has arrived that the loop has not seen yet; an end counts, it makes a socket readable."""
     poller = select.poll()
-    poller.register(transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP)
+    poller.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
     return not poller.poll(0)
