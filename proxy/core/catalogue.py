@@ -3,7 +3,8 @@
 A row says name, api, methods and template, where `{}` stands for exactly one non-empty segment of any bytes: an encoded slash inside
 an id is part of the id. HEAD goes with GET. Neither the query nor a trailing slash takes part. What no row
 describes is the row `other` of its API, whose POST, PUT, PATCH and DELETE count as unsafe, so that an unknown operation is
-treated with the greatest care.
+treated with the greatest care. Of each POST and PATCH a row must say whether it may be repeated; GET, PUT and DELETE may where nothing is said
+(RFC 9110 9.2.2).
 
 A literal segment wins over `{}`, from left to right: `/messages/send` is not a message named "send". That is no ambiguity as long as
 one template is at least as literal as the other everywhere. Two rows of which each is more literal than the other
@@ -14,18 +15,21 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import chain, combinations
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from proxy.core.model import Api, Route
 from proxy.core.rows import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
 WILD: Final = "{}"
 OTHER: Final = "other"
 _V3: Final = Api.V3
-UNSAFE_BY_DEFAULT: Final = frozenset({"POST", "PATCH"})
+_UNKNOWN_IS_UNSAFE: Final = MappingProxyType(dict.fromkeys(("POST", "PUT", "PATCH", "DELETE"), "nothing is known of it"))
+_MUST_BE_JUDGED: Final = frozenset({"POST", "PATCH"})
 
 
 class _Node:
@@ -43,18 +47,18 @@ class Catalogue:
     """All known routes.
 
     Args:
-        rows: As in `facts/routes.toml`: `name`, `api`, `methods`, `template`, and where they differ from the default the flags `unsafe` (the methods
-            that must not be repeated; POST and PATCH if not given), `long_lived`, `oauth`, `hosted_auth`.
+        rows: As in `facts/routes.toml`.
+        families: The endpoint families of each API, under their names.
 
     Raises:
         ValueError: A row is incomplete, misspelt, or contradicts another; the text names it.
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, object]]) -> None:
-        self.routes = tuple(_route(row) for row in rows)
+    def __init__(self, rows: Iterable[Mapping[str, object]], families: Mapping[str, Container[str]]) -> None:
+        self.routes = tuple(_route(row, families) for row in rows)
         # Two attributes and no table by Api: hashing an enum member costs more than the whole descent.
         self._v3, self._v2 = _Node(), _Node()
-        self._other_v3, self._other_v2 = (Route(OTHER, api, frozenset(), "") for api in (Api.V3, Api.V2))
+        self._other_v3, self._other_v2 = (Route(OTHER, api, frozenset(), "", OTHER, _UNKNOWN_IS_UNSAFE) for api in (Api.V3, Api.V2))
         _refuse_contradictions(self.routes)
         for route in self.routes:
             self._add(route)
@@ -100,26 +104,45 @@ def _search(node: _Node, segments: list[bytes], index: int, method: str) -> Rout
     return found
 
 
-def _route(values: Mapping[str, object]) -> Route:
-    row = Row(values, f"route {values.get('name')!r}")
+def _route(values: Mapping[str, object], families: Mapping[str, Container[str]]) -> Route:
+    label = f"route {values.get('name')!r} of {values.get('api')}"
+    row = Row(values, label)
     methods = frozenset(row.take_texts("methods"))
-    template = row.take("template", str)
-    if not methods or not template.startswith("/") or "" in _segments(template):
-        raise ValueError(f"route {values.get('name')!r}: needs methods and a template of the form /a/{{}}/b")
+    repeatable = frozenset(row.take_texts("repeatable"))
     route = Route(
         name=row.take("name", str),
         api=Api(row.take("api", str)),
         methods=methods | {"HEAD"} if "GET" in methods else methods,
-        template=template,
-        unsafe_methods=frozenset(row.take_texts("unsafe")) if row.has("unsafe") else methods & UNSAFE_BY_DEFAULT,
+        template=row.take("template", str),
+        family=row.take("family", str),
+        unsafe=_with_head(row.take_text_table("unsafe")),
+        idempotency_key=row.take("idempotency_key", bool, default=False),
         long_lived=row.take("long_lived", bool, default=False),
         oauth=row.take("oauth", bool, default=False),
         hosted_auth=row.take("hosted_auth", bool, default=False),
+        secret_query=row.take_texts("secret_query"),
     )
     row.finish()
-    if not route.unsafe_methods <= methods:
-        raise ValueError(f"route {route.name!r}: unsafe names methods that the row does not have")
+    if not methods or not route.template.startswith("/") or "" in _segments(route.template):
+        raise ValueError(f"{label}: needs methods and a template of the form /a/{{}}/b")
+    if route.family not in families.get(route.api, ()):
+        raise ValueError(f"{label}: no family {route.family!r} of {route.api}")
+    _refuse_unjudged(label, route.methods, route.unsafe.keys(), repeatable)
     return route
+
+
+def _with_head(unsafe: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType({**unsafe, "HEAD": unsafe["GET"]}) if "GET" in unsafe else unsafe
+
+
+def _refuse_unjudged(label: str, methods: frozenset[str], unsafe: AbstractSet[str], repeatable: frozenset[str]) -> None:
+    """Refuse a row that leaves open, or says twice, whether one of its methods may be repeated."""
+    if not unsafe | repeatable <= methods:
+        raise ValueError(f"{label}: unsafe or repeatable names a method that the row does not have")
+    if unsafe & repeatable:
+        raise ValueError(f"{label}: {min(unsafe & repeatable)} is both unsafe and repeatable")
+    if unjudged := methods & _MUST_BE_JUDGED - unsafe - repeatable:
+        raise ValueError(f"{label}: whether {min(unjudged)} may be repeated must be said: in unsafe with the reason, or in repeatable")
 
 
 def _segments(template: str) -> list[str]:

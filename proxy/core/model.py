@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Fields = tuple[tuple[bytes, bytes], ...]
 """Header fields in the order, case and number in which they arrived."""
@@ -90,20 +93,26 @@ class Route:
         api: The API that the path belongs to.
         methods: The methods that the row describes; empty means any.
         template: The path with `{}` for ids, empty for the row of unknown paths.
-        unsafe_methods: Those whose repetition, or loss, a user would notice: a second mail, a second event.
+        family: What it is counted with against a limit of Nylas.
+        unsafe: The methods whose repetition, or loss, a user would notice (a second mail, a second event), and what that would do.
+        idempotency_key: Nylas tells repetitions by the header Idempotency-Key.
         long_lived: Answers may stream for minutes or stay silent for long (delta, server-sent events).
         oauth: Errors have the OAuth shape (`error` is a string).
         hosted_auth: Opened by people in browsers: answered with a 302 to the public Nylas host.
+        secret_query: Names of query parameters that hold secrets.
     """
 
     name: str
     api: Api
     methods: frozenset[str]
     template: str
-    unsafe_methods: frozenset[str] = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+    family: str
+    unsafe: Mapping[str, str]
+    idempotency_key: bool = False
     long_lived: bool = False
     oauth: bool = False
     hosted_auth: bool = False
+    secret_query: tuple[str, ...] = ()
 
 
 class RequestContext(NamedTuple):
@@ -186,14 +195,18 @@ class ErrorAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CauseText:
-    """What is told about a cause: `meaning` and `solution` of the `proxy` object in error bodies.
+    """What is told about a cause.
 
     Attributes:
-        meaning: One sentence: what happened.
-        solution: One sentence: what the reader can do.
+        meaning: What happened.
+        reason: What leads to it.
+        solution: What the reader can do.
+        handling: What the proxy does about it.
         retryable: A later repetition of the same request can succeed.
     """
 
     meaning: str
+    reason: str
     solution: str
+    handling: str
     retryable: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ class Row:
         if not all(isinstance(value, str) for value in values):
             raise ValueError(f"{self._label}: {key} must hold strings, not {values!r}")
         return tuple(values)
+
+    def take_text_table(self, key: str) -> Mapping[str, str]:
+        """Return the table of strings under `key`, read-only, empty where there is none; ValueError for anything else, or for an empty string."""
+        values = self.take(key, dict, {})
+        if not all(isinstance(value, str) and value for value in values.values()):
+            raise ValueError(f"{self._label}: {key} must hold non-empty strings, not {values!r}")
+        return MappingProxyType(dict(values))
 
     def has(self, key: str) -> bool:
         """Tell whether `key` was given and not read yet."""

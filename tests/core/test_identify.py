@@ -113,12 +113,12 @@ def test_the_query_takes_no_part_in_the_match() -> None:
 
 @pytest.mark.parametrize(("method", "target"), UNSAFE)
 def test_what_a_user_would_notice_twice_is_unsafe(method: str, target: bytes) -> None:
-    assert method in a_context(target, method).route.unsafe_methods
+    assert method in a_context(target, method).route.unsafe
 
 
 @pytest.mark.parametrize(("method", "target"), REPEATABLE)
 def test_what_may_be_repeated_is_not_unsafe(method: str, target: bytes) -> None:
-    assert method not in a_context(target, method).route.unsafe_methods
+    assert method not in a_context(target, method).route.unsafe
 
 
 @pytest.mark.parametrize(
