@@ -12,12 +12,9 @@ import ssl
 import sys
 from typing import TYPE_CHECKING, Final
 
-from proxy import __version__, facts
+from proxy import __version__, known
 from proxy.admin import start_admin
-from proxy.core.catalogue import Catalogue
-from proxy.core.classify import Classifier
 from proxy.core.model import Api
-from proxy.core.texts import cause_texts
 from proxy.ingress import Ingress
 from proxy.pipeline import Pipeline
 from proxy.telemetry.logs import Log
@@ -148,13 +145,13 @@ def _sweep_interval_s(settings: Settings) -> float:
 def _ingress(settings: Settings, pools: dict[Api, Pool], log: Log) -> Ingress:
     upstream = settings.upstream
     stream_s = upstream.stream_timeout_s
-    texts = cause_texts(facts.load("causes"))
+    handbook = known.handbook()
     caller = Upstream(pools, CallLimits(upstream.response_timeout_s, upstream.stall_timeout_s), CallLimits(stream_s, stream_s))
-    pipeline = Pipeline(caller, Classifier(facts.load("errors")["rule"]), texts, settings.bodies.error_max_bytes)
+    pipeline = Pipeline(caller, known.classifier(), handbook, settings.bodies.error_max_bytes)
     return Ingress(
         pipeline,
-        Catalogue(facts.load("routes")["route"]),
-        texts,
+        known.catalogue(),
+        handbook,
         log,
         {Api.V3: upstream.v3_base, Api.V2: upstream.v2_base},
         refuse_empty_put=settings.bodies.refuse_empty_put,

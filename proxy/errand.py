@@ -36,7 +36,7 @@ class Errand:
         self.head = head
         self.body = body
         self.on_interim = on_interim
-        self.unsafe = context.method in context.route.unsafe_methods
+        self.unsafe = context.method in context.route.unsafe
         self.has_body = not (body.ended and body.received_bytes == 0)
         self.raw_errors = head.index.get(b"x-nylas-proxy-errors", b"").lower() == b"raw"
         self.attempts = 0

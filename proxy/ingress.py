@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxy.core.catalogue import Catalogue
-    from proxy.core.model import CauseText, ErrorAnswer, RequestContext, Verdict
+    from proxy.core.handbook import Handbook
+    from proxy.core.model import ErrorAnswer, RequestContext, Verdict
     from proxy.pipeline import Pipeline, Relay
     from proxy.telemetry.logs import Log
     from proxy.wire.exchange import Exchange
@@ -51,7 +52,7 @@ class Ingress:
         self,
         pipeline: Pipeline,
         catalogue: Catalogue,
-        texts: Mapping[Cause, CauseText],
+        handbook: Handbook,
         log: Log,
         public_hosts: Mapping[Api, str],
         *,
@@ -59,7 +60,7 @@ class Ingress:
     ) -> None:
         self._pipeline = pipeline
         self._catalogue = catalogue
-        self._texts = texts
+        self._handbook = handbook
         self._log = log
         self._public_hosts = public_hosts
         self._refuse_empty_put = refuse_empty_put
@@ -175,7 +176,7 @@ class Ingress:
 
     def _tell_problem(self, exchange: Exchange, context: RequestContext | None, problem: Problem, attempts: int) -> None:
         request_id = self._next_id() if context is None else context.request_id
-        answer = problem_answer(problem, context, texts=self._texts, request_id=request_id, attempts=attempts, now=time.time())
+        answer = problem_answer(problem, context, handbook=self._handbook, request_id=request_id, attempts=attempts, now=time.time())
         self._tell(exchange, answer)
         self._record(exchange, context, None, problem.status, (problem.origin, problem.cause), request_id.encode(), problem.message)
 

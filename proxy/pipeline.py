@@ -10,10 +10,9 @@ from proxy.core.model import Reply
 from proxy.core.normalise import normalise, problem_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from proxy.core.classify import Classifier
-    from proxy.core.model import Cause, CauseText, ErrorAnswer, Origin, Verdict
+    from proxy.core.handbook import Handbook
+    from proxy.core.model import Cause, ErrorAnswer, Origin, Verdict
     from proxy.errand import Errand
     from proxy.upstream import Upstream
     from proxy.wire.call import Response
@@ -42,10 +41,10 @@ class Told(NamedTuple):
 class Pipeline:
     """Forwards, classifies, decides, normalises."""
 
-    def __init__(self, upstream: Upstream, classifier: Classifier, texts: Mapping[Cause, CauseText], error_max_bytes: int) -> None:
+    def __init__(self, upstream: Upstream, classifier: Classifier, handbook: Handbook, error_max_bytes: int) -> None:
         self._upstream = upstream
         self._classifier = classifier
-        self._texts = texts
+        self._handbook = handbook
         self._error_max_bytes = error_max_bytes
 
     async def run(self, errand: Errand) -> Relay | Told:
@@ -65,7 +64,7 @@ class Pipeline:
                     continue
                 case Answer(problem):
                     answer = problem_answer(
-                        problem, context, texts=self._texts, request_id=context.request_id, attempts=errand.attempts, now=time.time()
+                        problem, context, handbook=self._handbook, request_id=context.request_id, attempts=errand.attempts, now=time.time()
                     )
                     return Told(answer, problem.cause, problem.origin, detail=problem.message)
                 case unreachable:
@@ -88,5 +87,5 @@ class Pipeline:
         now = time.time()
         reply = Reply(head.status, fields, body, cut)
         verdict = self._classifier.classify(reply, errand.context, now=now)
-        answer = normalise(reply, errand.context, verdict, texts=self._texts, attempts=errand.attempts, now=now)
+        answer = normalise(reply, errand.context, verdict, handbook=self._handbook, attempts=errand.attempts, now=now)
         return Told(answer, verdict.cause, verdict.origin, head.reason)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from proxy.core.catalogue import Catalogue
-from proxy.core.classify import Classifier
+from proxy import known
 from proxy.core.identify import identify
-from proxy.core.model import Api, Cause, CauseText, ErrorAnswer, Fields, Origin, Reply, RequestContext, Verdict
+from proxy.core.model import Api, Cause, ErrorAnswer, Fields, Origin, Reply, RequestContext, Verdict
 from proxy.core.normalise import normalise
-from proxy.core.texts import cause_texts
-from proxy.facts import load
+
+if TYPE_CHECKING:
+    from proxy.core.catalogue import Catalogue
+    from proxy.core.classify import Classifier
+    from proxy.core.handbook import Handbook
 
 NOW = 1_700_000_000.0
 """2023-11-14T22:13:20Z"""
@@ -23,17 +25,17 @@ NEUTRAL_TARGET = {Api.V3: b"/v3/nothing-known", Api.V2: b"/nothing-known"}
 
 @cache
 def the_catalogue() -> Catalogue:
-    return Catalogue(load("routes")["route"])
+    return known.catalogue()
 
 
 @cache
 def the_classifier() -> Classifier:
-    return Classifier(load("errors")["rule"])
+    return known.classifier()
 
 
 @cache
-def the_texts() -> dict[Cause, CauseText]:
-    return dict(cause_texts(load("causes")))
+def the_handbook() -> Handbook:
+    return known.handbook()
 
 
 def a_context(target: bytes | Api = Api.V3, method: str = "GET") -> RequestContext:
@@ -63,7 +65,7 @@ def cause_of(status: int, body: Any = None, target: bytes | Api = Api.V3, method
 
 def normalised(reply: Reply, context: RequestContext | None = None, verdict: Verdict | None = None, *, attempts: int = 1) -> ErrorAnswer:
     context = context or a_context()
-    return normalise(reply, context, verdict or classified(reply, context), texts=the_texts(), attempts=attempts, now=NOW)
+    return normalise(reply, context, verdict or classified(reply, context), handbook=the_handbook(), attempts=attempts, now=NOW)
 
 
 def said(answer: ErrorAnswer) -> Any:

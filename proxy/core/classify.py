@@ -1,7 +1,7 @@
 """What an error of upstream means: rules in order, the first that fits wins.
 
 Status first, then type and text. The types are an open set and the texts change, so every status ends in a rule that needs neither, and what no
-rule describes is `unknown`. The rules themselves are data (`facts/errors.toml`).
+rule describes is `unknown`. The rules themselves are data (`facts/rules.toml`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _STATUSES: Final = range(200, 600)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of `facts/errors.toml`. Every condition that is given must hold; a list holds when one of its entries does.
+    """One row of `facts/rules.toml`. Every condition that is given must hold; a list holds when one of its entries does.
 
     Attributes:
         cause: The class of what fits.
@@ -102,7 +102,7 @@ class Classifier:
     """Knows the rules.
 
     Args:
-        rows: As in `facts/errors.toml`: `cause` and the conditions of `Rule`; `status` is a list of numbers and of families like "5xx".
+        rows: As in `facts/rules.toml`: `cause` and the conditions of `Rule`; `status` is a list of numbers and of families like "5xx".
 
     Raises:
         ValueError: A row is misspelt; the text names it.
@@ -127,7 +127,7 @@ def _case(reply: Reply, context: RequestContext, body: ErrorBody) -> _Case:
         route=context.route.name,
         method=context.method,
         type=body.type.lower(),
-        words=words_of(body.value) if body.is_json else body.text.lower(),
+        words=body.words,
         provider_words=words_of([body.error.get("provider_error"), body.object.get("server_error")]),
         fields=frozenset(name.decode("ascii", "replace").lower() for name, _ in reply.fields),
         traits=frozenset(_traits(body, context)),

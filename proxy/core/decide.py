@@ -63,7 +63,7 @@ def finishes_without_caller(context: RequestContext) -> bool:
 
     Nylas carries it out anyway, so what remains is to know how it ended. Read-only POSTs are not worth it.
     """
-    return context.method in context.route.unsafe_methods or context.method in _CHANGES_STATE
+    return context.method in context.route.unsafe or context.method in _CHANGES_STATE
 
 
 def decide(failure: TransportFailure, *, method: str, has_body: bool, unsafe: bool, attempts: int) -> Again | Answer:

@@ -98,6 +98,11 @@ class ErrorBody:
         return next((text for text in map(text_of, values) if text), "")
 
     @property
+    def words(self) -> str:
+        """All that is said, in lower case: the strings of a JSON body, or the text of another."""
+        return words_of(self.value) if self.is_json else self.text.lower()
+
+    @property
     def request_id(self) -> str:
         """The id under which upstream knows the request; empty where it names none."""
         for value in (self.object.get("request_id"), self.error.get("request_id")):

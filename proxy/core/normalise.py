@@ -7,12 +7,13 @@ Bodies of 2xx and 3xx never come here. Nothing of the request but its method and
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.core.classify import FROM_THE_PROVIDER
 from proxy.core.error_body import ErrorBody, read_error_body
+from proxy.core.handbook import Symptoms
 from proxy.core.headers import error_fields, proxy_fields, request_id_of, untouched_fields
-from proxy.core.identify import speaks_oauth
+from proxy.core.identify import path_of, speaks_oauth
 from proxy.core.json_values import write_json
 from proxy.core.model import Api, Cause, ErrorAnswer, Problem, Reply, RequestContext, Verdict
 from proxy.core.retry_after import whole_seconds
@@ -21,8 +22,9 @@ from proxy.core.superset import Fallback, superset
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from proxy.core.handbook import Handbook
     from proxy.core.json_values import Json
-    from proxy.core.model import CauseText, Fields
+    from proxy.core.model import Fields
 
 OUTCOME_UNKNOWN: Final = frozenset(
     {
@@ -34,11 +36,20 @@ OUTCOME_UNKNOWN: Final = frozenset(
         Cause.UPSTREAM_MALFORMED,
         Cause.UPSTREAM_BROKE_OFF,
         Cause.RESPONSE_TIMEOUT,
+        Cause.SHUTTING_DOWN,
     }
 )
 """Causes after which a request may have taken effect all the same."""
 
 MAY_HAVE_HAPPENED: Final = "This request may have taken effect all the same: look before repeating it."
+
+class _Text(NamedTuple):
+    """What is told about one answer."""
+
+    meaning: str
+    solution: str
+    retryable: bool
+
 
 _NOTHING: Final = ErrorBody(is_json=False, value=None, text="", is_markup=False)
 _LIMITS_BY_PATH: Final = frozenset({Cause.RATE_LIMIT_NYLAS, Cause.RATE_LIMIT_AMBIGUOUS})
@@ -59,7 +70,7 @@ _TYPES_ELSE: Final = {Api.V3: ("api.invalid_request_error", "api.internal_error"
 _SERVER_ERRORS_FROM: Final = 500
 
 
-def normalise(reply: Reply, context: RequestContext, verdict: Verdict, *, texts: Mapping[Cause, CauseText], attempts: int, now: float) -> ErrorAnswer:
+def normalise(reply: Reply, context: RequestContext, verdict: Verdict, *, handbook: Handbook, attempts: int, now: float) -> ErrorAnswer:
     """Return what the caller gets for an error of upstream (status 400 or more).
 
     A reply whose content coding cannot be undone here (br, zstd) keeps body and coding, since the client that asked for it can read it, and
@@ -69,7 +80,7 @@ def normalise(reply: Reply, context: RequestContext, verdict: Verdict, *, texts:
         reply: What upstream answered.
         context: The request.
         verdict: What the answer means.
-        texts: Meaning and solution of every cause.
+        handbook: What is told about errors.
         attempts: How often upstream was asked.
         now: Seconds since 1970, for dates.
     """
@@ -77,23 +88,28 @@ def normalise(reply: Reply, context: RequestContext, verdict: Verdict, *, texts:
     if body is None and not reply.cut:
         return untouched(reply, verdict, context.request_id, attempts)
     body = body or _NOTHING
-    text = texts[verdict.cause]
     request_id = request_id_of(reply.fields, body.request_id) or context.request_id
-    fallback = Fallback(reply.status, _type_of(reply.status, context.route.api), text.meaning, request_id)
+    api = context.route.api
+    fallback = Fallback(reply.status, _type_of(reply.status, api), handbook.causes[verdict.cause].meaning, request_id)
     said = superset(body, fallback, oauth=speaks_oauth(context))
+    path = path_of(context.target).decode("latin-1")
+    entry = handbook.entry_for(Symptoms(verdict.cause, api, reply.status, body.type.lower(), body.words, path))
+    text = _Text(f"{entry.meaning} {entry.reason}", entry.solution, handbook.retryable(entry))
     said["proxy"] = _proxy_object(verdict, context, text, attempts=attempts, now=now)
     fields = error_fields(reply.fields, request_id=request_id, wait_s=verdict.retry_after_s, now=now)
     return _answer(reply.status, fields, said, verdict, attempts)
 
 
 def problem_answer(
-    problem: Problem, context: RequestContext | None, *, texts: Mapping[Cause, CauseText], request_id: str, attempts: int, now: float
+    problem: Problem, context: RequestContext | None, *, handbook: Handbook, request_id: str, attempts: int, now: float
 ) -> ErrorAnswer:
     """Return what the caller gets for an error of the proxy or the network; `context` is None for a request that was never understood."""
     oauth = context is not None and speaks_oauth(context)
     verdict = Verdict(problem.cause, problem.origin, problem.retry_after_s)
+    cause = handbook.causes[problem.cause]
+    text = _Text(f"{cause.meaning} {cause.reason}", cause.solution, cause.retryable)
     said = superset(_NOTHING, Fallback(problem.status, f"proxy.{problem.cause}", problem.message, request_id), oauth=oauth)
-    said["proxy"] = _proxy_object(verdict, context, texts[problem.cause], attempts=attempts, now=now)
+    said["proxy"] = _proxy_object(verdict, context, text, attempts=attempts, now=now)
     fields = error_fields((), request_id=request_id, wait_s=problem.retry_after_s, now=now)
     return _answer(problem.status, fields, said, verdict, attempts)
 
@@ -113,9 +129,9 @@ def _answer(status: int, fields: Fields, said: dict[str, Json], verdict: Verdict
     return ErrorAnswer(status, (*fields, length, *proxy_fields(verdict.origin, verdict.cause, attempts)), body)
 
 
-def _proxy_object(verdict: Verdict, context: RequestContext | None, text: CauseText, *, attempts: int, now: float) -> dict[str, Json]:
+def _proxy_object(verdict: Verdict, context: RequestContext | None, text: _Text, *, attempts: int, now: float) -> dict[str, Json]:
     wait_s = None if verdict.retry_after_s is None else whole_seconds(verdict.retry_after_s)
-    is_unsafe = context is not None and context.method in context.route.unsafe_methods
+    is_unsafe = context is not None and context.method in context.route.unsafe
     may_have_happened = is_unsafe and verdict.cause in OUTCOME_UNKNOWN
     return {
         "origin": str(verdict.origin),
@@ -130,7 +146,7 @@ def _proxy_object(verdict: Verdict, context: RequestContext | None, text: CauseT
     }
 
 
-def _solution(text: CauseText, *, may_have_happened: bool) -> str:
+def _solution(text: _Text, *, may_have_happened: bool) -> str:
     if not may_have_happened:
         return text.solution
     return MAY_HAVE_HAPPENED if text.retryable else f"{text.solution} {MAY_HAVE_HAPPENED}"

@@ -16,7 +16,7 @@ def cause_texts(tables: Mapping[str, Mapping[str, object]]) -> Mapping[Cause, Ca
     """Return the text of every cause.
 
     Args:
-        tables: A table for each cause, under its name, with `meaning`, `solution` and `retryable`.
+        tables: A table for each cause, under its name, with the fields of `CauseText`.
 
     Raises:
         ValueError: A cause has no table, a table belongs to no cause, or a key is missing, misspelt or of the wrong type.
@@ -29,6 +29,12 @@ def cause_texts(tables: Mapping[str, Mapping[str, object]]) -> Mapping[Cause, Ca
 
 def _text(name: str, values: Mapping[str, object]) -> CauseText:
     row = Row(values, f"cause {name!r}")
-    text = CauseText(row.take("meaning", str), row.take("solution", str), row.take("retryable", bool))
+    text = CauseText(
+        meaning=row.take("meaning", str),
+        reason=row.take("reason", str),
+        solution=row.take("solution", str),
+        handling=row.take("handling", str),
+        retryable=row.take("retryable", bool),
+    )
     row.finish()
     return text

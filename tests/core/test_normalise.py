@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from builders import NOW, OUR_ID, a_context, a_reply, a_verdict, normalised, said, the_texts
+from builders import NOW, OUR_ID, a_context, a_reply, a_verdict, normalised, said, the_handbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_shape import assert_one_shape
@@ -118,7 +118,7 @@ def test_the_scope_tells_how_far_a_throttle_reaches(cause: Cause, target: bytes,
 
 def test_the_proxy_object_tells_what_is_known() -> None:
     answer = normalised(a_reply(429), verdict=a_verdict(Cause.EXCHANGE_THROTTLE, Origin.PROVIDER, 1199.2), attempts=2)
-    text = the_texts()[Cause.EXCHANGE_THROTTLE]
+    text = the_handbook().causes[Cause.EXCHANGE_THROTTLE]
     assert said(answer)["proxy"] == {
         "origin": "provider",
         "cause": "exchange_throttle",
@@ -127,7 +127,7 @@ def test_the_proxy_object_tells_what_is_known() -> None:
         "retry_after_s": 1200,
         "retry_at": "2023-11-14T22:33:20Z",
         "attempts": 2,
-        "meaning": text.meaning,
+        "meaning": f"{text.meaning} {text.reason}",
         "solution": text.solution,
     }
 
@@ -138,7 +138,7 @@ def test_what_may_have_happened_is_not_called_retryable(cause: Cause) -> None:
     assert told["retryable"] is False
     assert told["solution"].endswith(MAY_HAVE_HAPPENED)
     safe = said(normalised(a_reply(504), a_context(SEND, "GET"), a_verdict(cause)))["proxy"]
-    assert safe["retryable"] is the_texts()[cause].retryable
+    assert safe["retryable"] is the_handbook().causes[cause].retryable
     assert MAY_HAVE_HAPPENED not in safe["solution"]
 
 
@@ -150,7 +150,7 @@ def test_what_cannot_have_happened_may_be_sent_again(cause: Cause) -> None:
 
 
 def problem_of(problem: Problem, context: RequestContext | None) -> ErrorAnswer:
-    return problem_answer(problem, context, texts=the_texts(), request_id=OUR_ID, attempts=0, now=NOW)
+    return problem_answer(problem, context, handbook=the_handbook(), request_id=OUR_ID, attempts=0, now=NOW)
 
 
 OUR_CAUSES = list(Cause)[list(Cause).index(Cause.REQUEST_MALFORMED) :]

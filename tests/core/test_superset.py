@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import OUR_ID, a_context, a_reply, normalised, said, the_texts
+from builders import OUR_ID, a_context, a_reply, normalised, said, the_handbook
 
 from proxy.core.error_body import JSON_MAX_BYTES
 from proxy.core.model import Api, Cause
@@ -59,15 +59,15 @@ def test_both_generations_keep_their_own_words_where_they_differ() -> None:
         ({"type": "t", "message": "m"}, ("t", "m")),
         ({"error": "not_found"}, ("not_found", "not_found")),
         ({"error": "calendar permission denied"}, ("api.invalid_request_error", "calendar permission denied")),
-        ({"error": {"type": "t"}}, ("t", the_texts()[Cause.VALIDATION].meaning)),
+        ({"error": {"type": "t"}}, ("t", the_handbook().causes[Cause.VALIDATION].meaning)),
         ({"error": {"message": "m"}}, ("api.invalid_request_error", "m")),
         ({"error": {"error": {"type": "t", "message": "m"}, "request_id": "r"}}, ("t", "m")),
         ({"error": "invalid_grant", "error_description": "expired"}, ("invalid_grant", "expired")),
         ({"message": "m"}, ("api.invalid_request_error", "m")),
         ({"error": {"type": "", "message": ""}, "type": None}, ("api.invalid_request_error", '{"error":{"type":"","message":""},"type":null}')),
-        ({"error": {"type": 7, "message": None}, "type": "t"}, ("t", the_texts()[Cause.VALIDATION].meaning)),
+        ({"error": {"type": 7, "message": None}, "type": "t"}, ("t", the_handbook().causes[Cause.VALIDATION].meaning)),
         ({"message": {"a": ["b"]}}, ("api.invalid_request_error", '{"a":["b"]}')),
-        ({}, ("api.invalid_request_error", the_texts()[Cause.UNKNOWN].meaning)),
+        ({}, ("api.invalid_request_error", the_handbook().causes[Cause.UNKNOWN].meaning)),
         ({"type": "", "message": "", "error": None}, ("", "")),
     ],
 )
@@ -245,11 +245,11 @@ def test_on_oauth_paths_the_error_has_the_oauth_shape() -> None:
     assert shape(b"", 503, TOKEN) == {
         "error": "api.internal_error",
         "error_code": 503,
-        "error_description": the_texts()[Cause.UPSTREAM_UNAVAILABLE].meaning,
+        "error_description": the_handbook().causes[Cause.UPSTREAM_UNAVAILABLE].meaning,
         "error_uri": "https://developer.nylas.com/docs/api/errors/",
         "request_id": OUR_ID,
         "type": "api.internal_error",
-        "message": the_texts()[Cause.UPSTREAM_UNAVAILABLE].meaning,
+        "message": the_handbook().causes[Cause.UPSTREAM_UNAVAILABLE].meaning,
     }
 
 
