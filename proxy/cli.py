@@ -120,6 +120,18 @@ def _healthcheck(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _explain(arguments: argparse.Namespace) -> int:
+    from proxy.explain import run  # noqa: PLC0415  each command imports its own part alone
+
+    return run(arguments.words, as_json=arguments.json)
+
+
+def _routes(arguments: argparse.Namespace) -> int:
+    from proxy.route_list import run  # noqa: PLC0415  each command imports its own part alone
+
+    return run(arguments.words, as_json=arguments.json)
+
+
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text[:9]) <= _PORT_MAX):
         raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed 0 (any free port) to {_PORT_MAX}")
@@ -145,6 +157,8 @@ def _http_url(text: str) -> str:
 _COMMANDS: Final[dict[str, tuple[Callable[[argparse.Namespace], int], str]]] = {
     "serve": (_serve, "run the proxy"),
     "check-config": (_check_config, "name every mistake in the settings, or print what is in force and where it comes from"),
+    "explain": (_explain, "say what an error means, what causes it, what to do and what the proxy does about it"),
+    "routes": (_routes, "list the operations of the API: limits they count against, what must not be repeated and why"),
     "simulate": (_simulate, "run a simulated Nylas API"),
     "demo": (_demo, "show what an application sees without and with the proxy"),
     "healthcheck": (_healthcheck, "exit with 0 when the proxy on this machine is ready, else with 1"),
@@ -160,6 +174,13 @@ def _parser() -> argparse.ArgumentParser:
         parsers[name].set_defaults(run=run)
     for name in ("serve", "check-config", "healthcheck"):
         parsers[name].add_argument("--config", type=Path, metavar="FILE", help="settings; by default the file that NYLAS_PROXY_CONFIG names, if any")
+    wanted = {
+        "explain": "an error type, a status, a message, words, or a whole error body; - or a pipe is read; nothing lists all",
+        "routes": "parts of a name, template, family or method, or a path; nothing lists all",
+    }
+    for name, says in wanted.items():
+        parsers[name].add_argument("words", nargs="*", metavar="WORD", help=says)
+        parsers[name].add_argument("--json", action="store_true", help="for tools")
     simulate = parsers["simulate"].add_argument
     simulate("--host", default="127.0.0.1", help="address to bind (%(default)s)")
     simulate("--port", type=_port, default=_SIMULATOR_PORT, help="0 takes a free one (%(default)s)")

@@ -18,7 +18,7 @@ from proxy.settings import Log, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMANDS = "serve, check-config, simulate, demo, healthcheck"
+COMMANDS = "serve, check-config, explain, routes, simulate, demo, healthcheck"
 
 
 @pytest.fixture(autouse=True)
