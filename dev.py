@@ -1,4 +1,4 @@
-"""Everything a developer runs, from a bare Python: `python3 dev.py demo | test | check | bench | setup | COMMAND ...`.
+"""Everything a developer runs, from a bare Python: `python3 dev.py demo | test | check | docs | bench | setup | COMMAND ...`.
 
 Uses the standard library alone and makes `.venv` from `requirements.lock` on first use. Any other word is run inside
 that environment: `python3 dev.py nylas-proxy serve`.
@@ -24,6 +24,7 @@ usage: python3 dev.py VERB [ARGUMENT ...]
   demo     simulator, proxy and the official SDK: what an application sees without and with the proxy
   test     the test suite (arguments go to pytest)
   check    lint, types, import contracts, coverage of the core
+  docs     write the reference pages anew from the data
   bench    the benchmark beside nginx, Envoy and a plain aiohttp proxy
   setup    only make the environment
   COMMAND  anything else runs inside the environment: python3 dev.py nylas-proxy serve"""
@@ -108,6 +109,7 @@ def carry_out(verb: str, arguments: list[str]) -> int:
     if verb == "test":
         os.chdir(ROOT)
     commands = {"test": ["pytest"], "demo": ["nylas-proxy", "demo"], "bench": ["python", str(ROOT / "bench" / "compare.py")]}
+    commands["docs"] = ["python", str(ROOT / "docs" / "generate.py")]
     return run([*commands.get(verb, [verb]), *arguments])
 
 

@@ -1,0 +1,143 @@
+"""Writes the reference pages `errors.md`, `routes.md` and `configuration.md` from the data and settings that drive the proxy.
+
+`python3 dev.py docs` runs it after a change in `proxy/facts` or `proxy/settings`; a test says when it was forgotten.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from proxy import facts, known
+from proxy.core.entries import Entry, Kind
+from proxy.explain import origin_of
+from proxy.route_list import row_of
+from proxy.settings.fields import FIELDS, SECTIONS, VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from proxy.core.handbook import Handbook
+    from proxy.core.model import Route
+
+FOLDER: Final = Path(__file__).resolve().parent
+_NOTE: Final = "<!-- Made by `python3 dev.py docs`; change the data, not this page. -->"
+_ABOUT_ERRORS: Final = """\
+What `nylas-proxy explain WORD...` says; the proxy puts the same texts into `proxy.meaning` and `proxy.solution` of error bodies. Where sources
+disagree on a status, the newer one wins and the others are named."""
+_ABOUT_ROUTES: Final = """\
+What `nylas-proxy routes` prints. Requests that no row describes pass as well, under the name `other`, and of those only GET and HEAD count as
+repeatable. The name is the label of metrics and log lines; `{}` is one id of any bytes. GET includes HEAD."""
+_ABOUT_SETTINGS: Final = """\
+Read from the file that `--config` or the variable `NYLAS_PROXY_CONFIG` names, and from the environment, which wins.
+[config/proxy.toml](../config/proxy.toml) holds all defaults with comments; `nylas-proxy check-config` names every mistake and prints what is in force
+and where it comes from."""
+_GROUPS: Final = {
+    Kind.CAUSE: "Causes",
+    Kind.SITUATION: "Known situations",
+    Kind.STATUS: "Statuses",
+    Kind.RULE: "Rules",
+    Kind.TYPE: "Error types and event codes",
+    Kind.SYNC_EVENT: "Events of the v2 mail sync",
+}
+_INTRODUCTIONS: Final = {
+    Kind.CAUSE: "What the proxy makes of every error: the values of `proxy.cause` in error bodies and of the header `X-Nylas-Proxy-Cause`.",
+    Kind.SITUATION: "Recognised by what the answer says, whatever its type.",
+}
+
+
+def errors_page() -> str:
+    """Return the page of everything that `nylas-proxy explain` knows."""
+    handbook = known.handbook()
+    sources = facts.load("sources")
+    counts = Counter(entry.kind for entry in handbook.entries)
+    contents = "".join(f"- {title}: {counts[kind]}\n" for kind, title in _GROUPS.items())
+    groups = "\n".join(_group(kind, title, handbook, sources) for kind, title in _GROUPS.items())
+    return f"# Errors and events\n\n{_NOTE}\n\n{_ABOUT_ERRORS}\n\n{contents}\n{groups}"
+
+
+def _group(kind: Kind, title: str, handbook: Handbook, sources: dict[str, str]) -> str:
+    entries = (_section(entry, handbook, sources) for entry in handbook.entries if entry.kind is kind)
+    introduction = f"{_INTRODUCTIONS[kind]}\n\n" if kind in _INTRODUCTIONS else ""
+    return f"## {title}\n\n{introduction}{''.join(entries)}"
+
+
+def _section(entry: Entry, handbook: Handbook, sources: dict[str, str]) -> str:
+    said = "; ".join(f"{sources[one.source]}: {' or '.join(map(str, one.statuses)) or 'no status'}" for one in entry.said)
+    is_of_a_cause = entry.cause and entry.kind is not Kind.CAUSE
+    parts = {
+        "Says": f"`{entry.says}`" if entry.says else "",
+        "Meaning": entry.meaning,
+        "Cause": entry.reason,
+        "Solution": entry.solution,
+        "Proxy": f"as for [`{entry.cause}`](#{entry.cause})" if is_of_a_cause else handbook.handling(entry),
+        "Source": said,
+    }
+    lines = "".join(f"- {label}: {text}\n" for label, text in parts.items() if text)
+    place = "" if entry.kind is Kind.CAUSE else f"{origin_of(entry)}\n\n"
+    return f"### {entry.title or f'`{entry.name}`'}\n\n{f'`{entry.name}`, ' if entry.title else ''}{place}{lines}\n"
+
+
+def routes_page() -> str:
+    """Return the page of the route catalogue."""
+    catalogue = known.catalogue()
+    families = facts.load("routes")["families"]
+    parts = [f"# Routes\n\n{_NOTE}\n\n{_ABOUT_ROUTES}\n"]
+    for api, described in families.items():
+        routes = [route for route in catalogue.routes if route.api == api]
+        parts.append(f"## {api}\n\n{_table(('Methods', 'Path', 'Name', 'Family', 'Must not be repeated', 'Special'), map(_route_cells, routes))}")
+        rows = ((f"`{name}`", says) for name, says in described.items())
+        parts.append(f"### Endpoint families of {api}\n\n{_table(('Family', 'What it counts'), rows)}")
+    return "\n".join(parts)
+
+
+def _route_cells(route: Route) -> tuple[str, ...]:
+    _, methods, template, name, family, unsafe, special = row_of(route)
+    return methods, f"`{template}`", f"`{name}`", family, unsafe, special
+
+
+def configuration_page() -> str:
+    """Return the page of all settings."""
+    variables = {name: variable for variable, name in VARIABLES.items()}
+    sections = []
+    for section, struct in SECTIONS.items():
+        described = _attributes(struct)
+        rows = (
+            (f"`{key}`", f"`{_default(struct, key)}`", FIELDS[section, key].allowed, described[key], f"`{variables[section, key]}`")
+            for of_section, key in FIELDS
+            if of_section == section
+        )
+        says = (inspect.getdoc(struct) or "").partition("\n")[0]
+        sections.append(f"## `[{section}]`\n\n{says}\n\n{_table(('Key', 'Default', 'Allowed', 'Meaning', 'Variable'), rows)}")
+    return f"# Configuration\n\n{_NOTE}\n\n{_ABOUT_SETTINGS}\n\n" + "\n".join(sections)
+
+
+def _attributes(struct: type[Any]) -> dict[str, str]:
+    """Return what the docstring says of each attribute."""
+    lines = (inspect.getdoc(struct) or "").partition("Attributes:\n")[2]
+    return {name: " ".join(text.split()) for name, text in re.findall(r"^ {4}(\w+): (.*(?:\n {6,}.*)*)", lines, re.MULTILINE)}
+
+
+def _default(struct: type[Any], key: str) -> str:
+    value = getattr(struct(), key)
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    return "".join(_lines(head, rows))
+
+
+def _lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    for row in (head, ("---",) * len(head), *rows):
+        yield "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |\n"
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {"errors.md": errors_page, "routes.md": routes_page, "configuration.md": configuration_page}
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")
