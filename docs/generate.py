@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(__file__).resolve().parent
 _NOTE: Final = "<!-- Made by `python3 dev.py docs`; change the data, not this page. -->"
 _ABOUT_ERRORS: Final = """\
-What `nylas-proxy explain WORD...` says; the proxy puts the same texts into `proxy.meaning` and `proxy.solution` of error bodies. Where sources
-disagree on a status, the newer one wins and the others are named."""
+What `nylas-proxy explain WORD...` says. The proxy puts the same texts into `proxy.meaning` and `proxy.solution` of error bodies; where a request that
+is not to be repeated may have taken effect, the solution is to look for that effect first. Where sources disagree on a status, the newer one wins."""
 _ABOUT_ROUTES: Final = """\
 What `nylas-proxy routes` prints. Requests that no row describes pass as well, under the name `other`, and of those only GET and HEAD count as
 repeatable. The name is the label of metrics and log lines; `{}` is one id of any bytes. GET includes HEAD."""
@@ -35,6 +35,10 @@ _ABOUT_SETTINGS: Final = """\
 Read from the file that `--config` or the variable `NYLAS_PROXY_CONFIG` names, and from the environment, which wins.
 [config/proxy.toml](../config/proxy.toml) holds all defaults with comments; `nylas-proxy check-config` names every mistake and prints what is in force
 and where it comes from."""
+_LEGEND: Final = """\
+*Family*: what is counted together against a limit of Nylas. *Must not be repeated*: the methods whose repetition would do harm, and what it would do;
+nothing there means that a repetition is harmless. *idempotency key*: Nylas recognises a repetition by the request's `Idempotency-Key`. *long-lived*:
+gets `upstream.stream_timeout_s`. *redirected to Nylas*: opened in browsers, so answered with a 302 to the public host."""
 _GROUPS: Final = {
     Kind.CAUSE: "Causes",
     Kind.SITUATION: "Known situations",
@@ -78,14 +82,15 @@ def _section(entry: Entry, handbook: Handbook, sources: dict[str, str]) -> str:
     }
     lines = "".join(f"- {label}: {text}\n" for label, text in parts.items() if text)
     place = "" if entry.kind is Kind.CAUSE else f"{origin_of(entry)}\n\n"
-    return f"### {entry.title or f'`{entry.name}`'}\n\n{f'`{entry.name}`, ' if entry.title else ''}{place}{lines}\n"
+    heading = f"`{entry.name}`" + (f" {entry.title}" if entry.title else "")
+    return f"### {heading}\n\n{place}{lines}\n"
 
 
 def routes_page() -> str:
     """Return the page of the route catalogue."""
     catalogue = known.catalogue()
     families = facts.load("routes")["families"]
-    parts = [f"# Routes\n\n{_NOTE}\n\n{_ABOUT_ROUTES}\n"]
+    parts = [f"# Routes\n\n{_NOTE}\n\n{_ABOUT_ROUTES}\n\n{_LEGEND}\n"]
     for api, described in families.items():
         routes = [route for route in catalogue.routes if route.api == api]
         parts.append(f"## {api}\n\n{_table(('Methods', 'Path', 'Name', 'Family', 'Must not be repeated', 'Special'), map(_route_cells, routes))}")

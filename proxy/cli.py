@@ -158,7 +158,7 @@ _COMMANDS: Final[dict[str, tuple[Callable[[argparse.Namespace], int], str]]] = {
     "serve": (_serve, "run the proxy"),
     "check-config": (_check_config, "name every mistake in the settings, or print what is in force and where it comes from"),
     "explain": (_explain, "say what an error means, what causes it, what to do and what the proxy does about it"),
-    "routes": (_routes, "list the operations of the API: limits they count against, what must not be repeated and why"),
+    "routes": (_routes, "list the operations of the API: their families for limits, what must not be repeated and why"),
     "simulate": (_simulate, "run a simulated Nylas API"),
     "demo": (_demo, "show what an application sees without and with the proxy"),
     "healthcheck": (_healthcheck, "exit with 0 when the proxy on this machine is ready, else with 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import textwrap
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from proxy import facts, known
 from proxy.core.entries import NO_STATUS, Kind
 from proxy.core.lookup import Finding, look_up, plain
-from proxy.core.pasted import entry_for_pasted, looks_pasted
+from proxy.core.normalise import MAY_HAVE_HAPPENED, OUTCOME_UNKNOWN
+from proxy.core.pasted import entries_for_pasted, looks_pasted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +33,14 @@ KINDS: Final = {
 _WIDTH_MAX: Final = 110
 _INDENT: Final = 12
 _SHOWN_MAX_CHARS: Final = 60
-_INPUT_MAX_CHARS: Final = 1024 * 1024
+_INPUT_MAX_BYTES: Final = 1024 * 1024
 
 
 def run(words: list[str], *, as_json: bool) -> int:
     """Print what is known about `words`, or about what stands on standard input; without either, all in a line each. Returns the exit status."""
-    question = " ".join(words)
-    if words == ["-"] or not (words or sys.stdin.isatty()):
-        question = sys.stdin.read(_INPUT_MAX_CHARS)
+    question = os.fsencode(" ".join(words)).decode("utf-8", "replace")
+    if sys.stdin is not None and (words == ["-"] or not (words or sys.stdin.isatty())):
+        question = sys.stdin.buffer.read(_INPUT_MAX_BYTES).decode("utf-8-sig", "replace")
     handbook = known.handbook()
     finding = find(question, handbook)
     lines = [json.dumps(as_object(question, finding, handbook), indent=2)] if as_json else _told(finding, handbook)
@@ -51,10 +53,8 @@ def run(words: list[str], *, as_json: bool) -> int:
 
 def find(question: str, handbook: Handbook) -> Finding:
     """Return what is known about `question`: words, or a whole error, with or without its head."""
-    if looks_pasted(question):
-        entry = entry_for_pasted(question, handbook, known.classifier(), now=time.time())
-        if entry:
-            return Finding((entry,))
+    if looks_pasted(question) and (found := entries_for_pasted(question, handbook, known.classifier(), now=time.time())):
+        return Finding(found)
     return look_up(handbook.entries, question) if plain(question) or not question.strip() else Finding()
 
 
@@ -85,13 +85,14 @@ def entry_object(entry: Entry, handbook: Handbook) -> dict[str, Any]:
         "proxy": {
             "cause": cause and str(cause),
             "retryable": handbook.retryable(entry) if cause else None,
+            "may_have_happened": cause in OUTCOME_UNKNOWN if cause else None,
             "handling": handbook.handling(entry),
         },
     }
 
 
 def _told(finding: Finding, handbook: Handbook) -> Iterator[str]:
-    width = min(shutil.get_terminal_size().columns, _WIDTH_MAX)
+    width = min(shutil.get_terminal_size((_WIDTH_MAX, 0)).columns, _WIDTH_MAX)
     sources = facts.load("sources")
     for entry in finding.full:
         yield from (*_full(entry, handbook, sources, width), "")
@@ -110,12 +111,23 @@ def _full(entry: Entry, handbook: Handbook, sources: dict[str, str], width: int)
         "Meaning": entry.meaning,
         "Cause": entry.reason,
         "Solution": entry.solution,
+        "Retry": _retry(entry, handbook),
         "Proxy": f"{entry.cause}: {handling}" if entry.cause else handling,
         "Source": "; ".join(f"{sources[said.source]}{_differing(said, entry)}" for said in entry.said),
     }
     for label, text in parts.items():
         if text:
             yield textwrap.fill(text, width, initial_indent=f"  {label:<{_INDENT - 2}}", subsequent_indent=" " * _INDENT)
+
+
+def _retry(entry: Entry, handbook: Handbook) -> str:
+    if entry.cause is None:
+        return ""
+    if not handbook.retryable(entry):
+        return "No: the same request will fail again."
+    if entry.cause in OUTCOME_UNKNOWN:
+        return f"Yes, if it only reads. A send or other change: {MAY_HAVE_HAPPENED}"
+    return "Yes, after a wait."
 
 
 def origin_of(entry: Entry) -> str:
@@ -133,6 +145,7 @@ def _differing(said: Said, entry: Entry) -> str:
 
 
 def _miss(question: str, finding: Finding) -> str:
-    shown = textwrap.shorten(question, _SHOWN_MAX_CHARS, placeholder=" ...")[:_SHOWN_MAX_CHARS]
-    suggested = f"; did you mean {' or '.join(map(repr, finding.suggestions))}?" if finding.suggestions else ""
+    line = " ".join(question.split())
+    shown = line if len(line) <= _SHOWN_MAX_CHARS else f"{line[:_SHOWN_MAX_CHARS]}..."
+    suggested = f"; did you mean {' or '.join(map(repr, finding.suggestions))}?" if finding.suggestions else "."
     return f"nylas-proxy explain: nothing is known about {shown!r}{suggested} Without words it lists all that it knows."

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from proxy import known
 from proxy.core.catalogue import OTHER, WILD
@@ -21,15 +23,17 @@ FLAGS: Final = {"idempotency_key": "idempotency key", "long_lived": "long-lived"
 def run(words: list[str], *, as_json: bool) -> int:
     """Print the routes that fit all of `words`: a part of a row, or a path, which is matched as a request would be. Returns the exit status."""
     catalogue = known.catalogue()
-    at_path = {word: _at_path(word, catalogue) for word in words if word.startswith("/")}
-    routes = [route for route in catalogue.routes if all(_fits(route, word) or route in at_path.get(word, ()) for word in words)]
+    routes = list(catalogue.routes)
+    for word in words:
+        routes = _narrowed(routes, word, catalogue)
     if as_json:
         print(json.dumps([as_object(route) for route in routes], indent=2))
     elif routes:
         print("\n".join(_table([row_of(route) for route in routes])))
     if routes:
         return 0
-    print(f"nylas-proxy routes: no route fits {' '.join(words)!r}; requests that no route fits pass as well, under the name other", file=sys.stderr)
+    print(f"nylas-proxy routes: no route fits {' '.join(words)!r}{_methods_at(words, catalogue)}", file=sys.stderr)
+    print("requests that no route fits pass as well, under the name other", file=sys.stderr)
     return 1
 
 
@@ -65,13 +69,25 @@ def row_of(route: Route) -> tuple[str, ...]:
     return str(route.api), " ".join(methods_of(route)), route.template, route.name, route.family, unsafe, "; ".join(special)
 
 
-def _fits(route: Route, word: str) -> bool:
-    return any(word.lower() in column.lower() for column in row_of(route))
+def _narrowed(routes: list[Route], word: str, catalogue: Catalogue) -> list[Route]:
+    """Keep those of which `word` is the name or the family; else those whose row holds it, or that a request for it as a path or URL has."""
+    exact = [route for route in routes if word.lower() in {route.name, route.family}]
+    at_path = _at_path(word, catalogue)
+    return exact or [route for route in routes if route in at_path or any(word.lower() in column.lower() for column in row_of(route))]
 
 
-def _at_path(path: str, catalogue: Catalogue) -> list[Route]:
-    """Return the routes that requests for `path` have; of several templates the most literal one's."""
-    matched = [catalogue.match(api, method, path.partition("?")[0].encode()) for api in Api for method in METHODS]
+def _methods_at(words: list[str], catalogue: Catalogue) -> str:
+    """Name the methods of a path that was asked for together with another one."""
+    found = [(method, word) for word in words for route in _at_path(word, catalogue) for method in methods_of(route)]
+    return f"; {found[0][1]} takes {', '.join(dict.fromkeys(method for method, _ in found))}" if found else ""
+
+
+def _at_path(word: str, catalogue: Catalogue) -> list[Route]:
+    """Return the routes that requests for a path, or URL, have; of several templates the most literal one's."""
+    path = urlsplit(word).path
+    if not path.startswith("/"):
+        return []
+    matched = [catalogue.match(api, method, os.fsencode(path)) for api in Api for method in METHODS]
     described = [route for route in matched if route.name != OTHER]
     fewest_ids = min((route.template.count(WILD) for route in described), default=0)
     return [route for route in described if route.template.count(WILD) == fewest_ids]

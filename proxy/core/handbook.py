@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from proxy.core.entries import Entry, Kind
+from proxy.core.entries import Entry, Kind, Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from proxy.core.model import Api, Cause, CauseText
 
 
-_NO_ERROR: Final = "Nothing: this is no error, and successful answers pass unchanged."
+OF_THE_PROXY: Final = "proxy"
+"""The source of what the proxy itself answers."""
+
+_NO_ERROR: Final = "Nothing: successful answers pass unchanged, and events that come by webhook do not pass here."
 _PATH_TELLS_MOST: Final = 10_000
-_NEVER_PASSES: Final = "Nothing: it happens between Nylas and the mail server, and stands in the log of the Nylas Dashboard alone."
+_NEVER_PASSES: Final = "Nothing: it happens on Nylas' side, and stands in the log of the Nylas Dashboard alone."
 
 
 class Symptoms(NamedTuple):
@@ -72,8 +75,10 @@ class Handbook:
         kind = symptoms.type
         # OAuth answers name the error as RFC 6749 5.2 does, the event codes the same with a prefix.
         names = ((Kind.TYPE, kind), (Kind.TYPE, f"oauth2.{kind}"), (Kind.STATUS, str(symptoms.status)))
-        candidates = (entry for name in names for entry in self._named.get(name, ()))
-        return next((entry for entry in candidates if _may_be(entry, symptoms)), self._of_causes[symptoms.cause])
+        candidates = [entry for name in names for entry in self._named.get(name, ()) if _may_be(entry, symptoms)]
+        # A number as the type is a status of Nylas' own, 701, whatever the HTTP status says.
+        numbered = [entry for entry in self._named.get((Kind.STATUS, kind), ()) if _may_be(entry, symptoms._replace(status=None))]
+        return next(iter([*numbered, *candidates]), self._of_causes[symptoms.cause])
 
     def retryable(self, entry: Entry) -> bool:
         """Tell whether the same request can succeed later."""
@@ -89,7 +94,8 @@ class Handbook:
 
 
 def _cause_entry(cause: Cause, text: CauseText) -> Entry:
-    return Entry(Kind.CAUSE, cause, None, "", "", (), "", (), (), cause, None, text.meaning, text.reason, text.solution)
+    said = (Said(OF_THE_PROXY, (text.status,)),) if text.status else ()
+    return Entry(Kind.CAUSE, str(cause), None, "", "", said, "", (), (), cause, None, text.meaning, text.reason, text.solution)
 
 
 def _may_be(entry: Entry, symptoms: Symptoms) -> bool:

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.core.entries import Kind
+from proxy.core.model import Api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,6 +22,10 @@ FULL_MAX: Final = 4
 
 SUGGESTIONS_MAX: Final = 3
 _LIKE_ENOUGH: Final = 0.7
+_RUN_MIN_WORDS: Final = 3
+_TELLING_WORD_MIN_CHARS: Final = 12
+"""A word so long stands for itself within other text: `mailboxconcurrency`."""
+
 _STATUS: Final = re.compile(r"(?:(?:http|error|status|code) )*([1-9][0-9]{2})(?: (.+))?")
 
 
@@ -47,29 +52,46 @@ class _Known(NamedTuple):
 
 def look_up(entries: Iterable[Entry], question: str) -> Finding:
     """Return what fits `question`: a status, a name, a message, words, or a status and words; to no words everything fits."""
-    asked = plain(question)
-    known = [_Known(entry, _names(entry)) for entry in entries]
+    asked, apis = _without_api(plain(question))
+    known = [_Known(entry, _names(entry)) for entry in entries if entry.api in apis]
     if status := _STATUS.fullmatch(asked):
-        found = [one.entry for one in known if int(status[1]) in one.entry.all_statuses]
-        if status[2] is None:
-            return _of_status(found) if found else Finding(suggestions=_nearest_statuses(int(status[1]), known))
-        of_status = look_up(found, status[2])
-        if of_status.full or of_status.brief:
-            return of_status
+        return _of_status_and_words(int(status[1]), status[2], known)
+    return _of_words(asked, known)
+
+
+def _of_status_and_words(status: int, words: str | None, known: list[_Known]) -> Finding:
+    found = [one for one in known if status in one.entry.all_statuses]
+    if not found:
+        return Finding(suggestions=_nearest_statuses(status, known))
+    of_words = Finding() if words is None else _of_words(words, found)
+    return of_words if of_words.full or of_words.brief else _of_status([one.entry for one in found])
+
+
+def _of_words(asked: str, known: list[_Known]) -> Finding:
     words = frozenset(asked.split())
-    if exact := tuple(one.entry for one in known if asked in one.names):
-        return Finding(full=exact)
+    if exact := [one.entry for one in known if asked in one.names]:
+        return Finding(full=tuple(_in_order(exact)))
     # Each way of fitting is tried on all before the next, looser one.
     ways: tuple[Callable[[list[_Known]], Iterable[_Known]], ...] = (
         lambda all_known: _quoted(asked, all_known),
         lambda all_known: (one for one in all_known if any(f" {asked} " in f" {name} " for name in one.names)),
         lambda all_known: (one for one in all_known if words <= set(" ".join(one.names).split())),
         lambda all_known: (one for one in all_known if words <= set(_all_words(one))),
+        lambda all_known: _sharing_words(asked.split(), all_known),
     )
     for way in ways:
         if fitting := [one.entry for one in way(known)]:
             return _finding(fitting)
     return Finding(suggestions=_suggestions(asked, known))
+
+
+def _without_api(asked: str) -> tuple[str, set[Api | None]]:
+    """Take "v2" or "v3" out of a question: what belongs to the other API is not meant."""
+    words = asked.split()
+    named = {api for api in Api if api in words}
+    if len(named) != 1 or len(words) == 1:
+        return asked, {None, *Api}
+    return " ".join(word for word in words if word not in named), {None, *named}
 
 
 def plain(text: str) -> str:
@@ -88,11 +110,15 @@ def _all_words(one: _Known) -> list[str]:
 
 def _of_status(found: list[Entry]) -> Finding:
     """What a status means first and in full, then the known situations, in full where they are few, then the error types."""
-    ordered = sorted(found, key=lambda entry: list(Kind).index(entry.kind))
+    ordered = _in_order(found)
     situations = sum(entry.kind is Kind.SITUATION for entry in ordered)
     told_in_full = {Kind.STATUS, Kind.RULE} | ({Kind.SITUATION} if situations <= FULL_MAX else set())
     full = tuple(entry for entry in ordered if entry.kind in told_in_full)
     return Finding(full, tuple(entry for entry in ordered if entry not in full)) if full else _finding(ordered)
+
+
+def _in_order(found: list[Entry]) -> list[Entry]:
+    return sorted(found, key=lambda entry: list(Kind).index(entry.kind))
 
 
 def _finding(found: list[Entry]) -> Finding:
@@ -106,9 +132,24 @@ def _nearest_statuses(status: int, known: list[_Known]) -> tuple[str, ...]:
 
 def _quoted(asked: str, known: list[_Known]) -> list[_Known]:
     """Those of which the question quotes most: somebody has pasted a whole message, or a line of a log."""
-    lengths = [max((len(name) for name in one.names if " " in name and f" {name} " in f" {asked} "), default=0) for one in known]
+    lengths = [max((len(name) for name in one.names if _is_telling(name) and f" {name} " in f" {asked} "), default=0) for one in known]
     most = max(lengths, default=0)
     return [one for one, length in zip(known, lengths, strict=True) if length == most > 0]
+
+
+def _is_telling(name: str) -> bool:
+    return " " in name or len(name) >= _TELLING_WORD_MIN_CHARS
+
+
+def _sharing_words(asked: list[str], known: list[_Known]) -> list[_Known]:
+    """Those that share the longest run of words with the question, three at least: a message that was cut short, or stands in a longer one."""
+    runs = [max((_longest_run(asked, name.split()) for name in one.names), default=0) for one in known]
+    most = max(runs, default=0)
+    return [one for one, run in zip(known, runs, strict=True) if run == most >= _RUN_MIN_WORDS]
+
+
+def _longest_run(one: list[str], two: list[str]) -> int:
+    return difflib.SequenceMatcher(None, one, two, autojunk=False).find_longest_match().size
 
 
 def _suggestions(asked: str, known: list[_Known]) -> tuple[str, ...]:

@@ -203,6 +203,7 @@ class CauseText:
         solution: What the reader can do.
         handling: What the proxy does about it.
         retryable: A later repetition of the same request can succeed.
+        status: With which the proxy answers; None for causes of upstream's errors, whose status stays.
     """
 
     meaning: str
@@ -210,3 +211,4 @@ class CauseText:
     solution: str
     handling: str
     retryable: bool
+    status: int | None = None

@@ -39,13 +39,14 @@ OUTCOME_UNKNOWN: Final = frozenset(
         Cause.SHUTTING_DOWN,
     }
 )
-"""Causes after which a request may have taken effect all the same."""
+"""Causes after which a request may have taken effect all the same, unless the status is a refusal (4xx)."""
 
-MAY_HAVE_HAPPENED: Final = "This request may have taken effect all the same: look before repeating it."
+MAY_HAVE_HAPPENED: Final = "This request may have taken effect: look for its effect, a mail in the sent folder for instance, before repeating it."
 
 class _Text(NamedTuple):
-    """What is told about one answer."""
+    """What is told about one answer, and its status."""
 
+    status: int
     meaning: str
     solution: str
     retryable: bool
@@ -67,6 +68,7 @@ _TYPES: Final[Mapping[Api, Mapping[int, str]]] = {
 }
 """Types of Nylas for statuses that came without one; for others: an invalid request below 500, an internal error from there."""
 _TYPES_ELSE: Final = {Api.V3: ("api.invalid_request_error", "api.internal_error"), Api.V2: ("invalid_request_error", "api_error")}
+_FIRST_REFUSAL: Final = 400
 _SERVER_ERRORS_FROM: Final = 500
 
 
@@ -94,7 +96,7 @@ def normalise(reply: Reply, context: RequestContext, verdict: Verdict, *, handbo
     said = superset(body, fallback, oauth=speaks_oauth(context))
     path = path_of(context.target).decode("latin-1")
     entry = handbook.entry_for(Symptoms(verdict.cause, api, reply.status, body.type.lower(), body.words, path))
-    text = _Text(f"{entry.meaning} {entry.reason}", entry.solution, handbook.retryable(entry))
+    text = _Text(reply.status, f"{entry.meaning} {entry.reason}", entry.solution, handbook.retryable(entry))
     said["proxy"] = _proxy_object(verdict, context, text, attempts=attempts, now=now)
     fields = error_fields(reply.fields, request_id=request_id, wait_s=verdict.retry_after_s, now=now)
     return _answer(reply.status, fields, said, verdict, attempts)
@@ -107,7 +109,7 @@ def problem_answer(
     oauth = context is not None and speaks_oauth(context)
     verdict = Verdict(problem.cause, problem.origin, problem.retry_after_s)
     cause = handbook.causes[problem.cause]
-    text = _Text(f"{cause.meaning} {cause.reason}", cause.solution, cause.retryable)
+    text = _Text(problem.status, f"{cause.meaning} {cause.reason}", cause.solution, cause.retryable)
     said = superset(_NOTHING, Fallback(problem.status, f"proxy.{problem.cause}", problem.message, request_id), oauth=oauth)
     said["proxy"] = _proxy_object(verdict, context, text, attempts=attempts, now=now)
     fields = error_fields((), request_id=request_id, wait_s=problem.retry_after_s, now=now)
@@ -132,7 +134,7 @@ def _answer(status: int, fields: Fields, said: dict[str, Json], verdict: Verdict
 def _proxy_object(verdict: Verdict, context: RequestContext | None, text: _Text, *, attempts: int, now: float) -> dict[str, Json]:
     wait_s = None if verdict.retry_after_s is None else whole_seconds(verdict.retry_after_s)
     is_unsafe = context is not None and context.method in context.route.unsafe
-    may_have_happened = is_unsafe and verdict.cause in OUTCOME_UNKNOWN
+    may_have_happened = is_unsafe and verdict.cause in OUTCOME_UNKNOWN and not _FIRST_REFUSAL <= text.status < _SERVER_ERRORS_FROM
     return {
         "origin": str(verdict.origin),
         "cause": str(verdict.cause),
@@ -149,7 +151,7 @@ def _proxy_object(verdict: Verdict, context: RequestContext | None, text: _Text,
 def _solution(text: _Text, *, may_have_happened: bool) -> str:
     if not may_have_happened:
         return text.solution
-    return MAY_HAVE_HAPPENED if text.retryable else f"{text.solution} {MAY_HAVE_HAPPENED}"
+    return f"{MAY_HAVE_HAPPENED} {text.solution}"
 
 
 def _scope(cause: Cause, context: RequestContext | None) -> str | None:

@@ -35,6 +35,7 @@ def _text(name: str, values: Mapping[str, object]) -> CauseText:
         solution=row.take("solution", str),
         handling=row.take("handling", str),
         retryable=row.take("retryable", bool),
+        status=row.take("status", int) if row.has("status") else None,
     )
     row.finish()
     return text

@@ -12,9 +12,16 @@ from proxy.cli import main
 EXHAUSTED = '{"request_id": "r", "error": {"type": "rate_limit_error", "message": "Resource has been exhausted (e.g. check quota)."}}'
 
 
-class Terminal(io.StringIO):
+class Terminal(io.TextIOWrapper):
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO())
+
     def isatty(self) -> bool:
         return True
+
+
+def piped(data: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(data))
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +46,14 @@ def answers(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, A
         (["grant.expired"], {"grant.expired"}),
         (["resource", "exhausted"], {"resource_exhausted"}),
         (["Max EAS failures"], {"max_eas_failures"}),
+        (["v3 422"], {"422", "invalid_request", "validation_error"}),
         (["422"], {"422", "mail_provider_error", "submission_failed", "invalid_request", "validation_error"}),
         (["exchange_throttle"], {"exchange_throttle"}),
         (["upstream_unreachable"], {"upstream_unreachable"}),
         ([EXHAUSTED], {"resource_exhausted"}),
         (["HTTP/1.1 429 Too Many Requests\nServer: nylas\n\n" + EXHAUSTED], {"resource_exhausted"}),
         (["<html><head><title>502 Bad Gateway</title></head></html>"], {"502"}),
+        (["log: MailboxConcurrency limit of the application"], {"microsoft_mailbox_concurrency"}),
     ],
 )
 def test_a_question_is_answered(capsys: pytest.CaptureFixture[str], words: list[str], names: set[str]) -> None:
@@ -57,8 +66,21 @@ def test_an_answer_tells_meaning_cause_solution_and_what_the_proxy_does(capsys: 
     for part in ("meaning", "cause", "solution", "says"):
         assert answer[part] in text
     assert f"Proxy {answer['proxy']['cause']}: {answer['proxy']['handling']}" in text
+    assert (answer["proxy"]["retryable"], answer["proxy"]["may_have_happened"]) == (False, False)
     assert "HTTP 400" in text
     assert "event codes in API v3, beta (HTTP 401)" in text
+
+
+def test_what_may_have_happened_is_not_told_to_be_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Yes, if it only reads. A send or other change: This request may have taken effect" in " ".join(told(capsys, "response_timeout").split())
+    assert "Yes, after a wait." in told(capsys, "nylas_rate_limit_exceeded")
+    assert "No: the same request will fail again." in told(capsys, "grant.not_found")
+    assert "Retry" not in told(capsys, "grant.created")
+
+
+def test_what_the_proxy_answers_itself_is_found_by_its_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "request_timeout" in told(capsys, "408")
+    assert "upstream_unreachable (cause, as the proxy names it, HTTP 502)" in told(capsys, "502")
 
 
 def test_lines_fit_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,17 +89,33 @@ def test_lines_fit_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("words", [[], ["-"]])
 def test_an_error_can_be_piped_in(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(EXHAUSTED))
+    monkeypatch.setattr(sys, "stdin", piped(b"\xef\xbb\xbf" + EXHAUSTED.encode()))
     assert told(capsys, *words).startswith("Resource exhausted (resource_exhausted)\n")
 
 
-@pytest.mark.parametrize("stdin", [Terminal(), io.StringIO("")])
-def test_without_words_everything_is_listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO) -> None:
+@pytest.mark.parametrize("stdin", [Terminal(), piped(b""), None])
+def test_without_words_everything_is_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, stdin: io.TextIOWrapper | None
+) -> None:
     monkeypatch.setattr(sys, "stdin", stdin)
     lines = told(capsys).splitlines()
     assert len(lines) > 250
     assert any(line.startswith("grant.expired (v3 type, HTTP 401") for line in lines)
     assert any(line.startswith("proxy_bug (cause") for line in lines)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"\x1f\x8b\x08\x00\x00", b'{"a": "\xff"}', b'{"error": {"type": "unauthorized", "message": "\xff"}}'])
+def test_any_bytes_can_be_piped_in(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", piped(data))
+    assert main(["explain"]) in {0, 1}
+    out, err = capsys.readouterr()
+    assert out or err.startswith("nylas-proxy explain: nothing is known about")
+
+
+def test_an_argument_of_any_bytes_is_a_question(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "zebra \udcff"]) == 1
+    assert main(["routes", "/v3/grants/\udcff"]) == 0
+    assert "/v3/grants/{}" in capsys.readouterr().out
 
 
 def test_a_near_miss_suggests_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,6 +125,16 @@ def test_a_near_miss_suggests_and_fails(capsys: pytest.CaptureFixture[str]) -> N
     assert err == (
         "nylas-proxy explain: nothing is known about 'grant.expird'; did you mean 'grant.expired'? Without words it lists all that it knows.\n"
     )
+
+
+def test_without_a_suggestion_the_sentence_ends_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "zebra xylophone"]) == 1
+    assert capsys.readouterr().err.startswith("nylas-proxy explain: nothing is known about 'zebra xylophone'. Without")
+
+
+def test_a_suggested_cause_is_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "rate limmit"]) == 1
+    assert "did you mean 'rate_limit_nylas' or" in capsys.readouterr().err
 
 
 def test_a_near_miss_suggests_to_tools_too(capsys: pytest.CaptureFixture[str]) -> None:

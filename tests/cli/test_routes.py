@@ -51,6 +51,8 @@ def test_a_route_is_an_object_for_tools(capsys: pytest.CaptureFixture[str]) -> N
         (["/v3/grants/leyla@example.com/messages/send"], ["messages.send"]),
         (["/delta/longpoll"], ["delta.longpoll"]),
         (["SMART-compose", "long-lived"], ["messages.smart_compose", "message.smart_compose"]),
+        (["https://api.us.nylas.com/v3/grants/x/messages/abc?limit=1"], ["message"]),
+        (["v3", "send"], ["messages.send", "draft.send"]),
         (["secrets", "id_token"], ["connect.tokeninfo"]),
     ],
 )
@@ -63,5 +65,7 @@ def test_what_fits_nothing_is_said_and_fails(capsys: pytest.CaptureFixture[str])
     out, err = capsys.readouterr()
     assert out == ""
     assert "no route fits 'weather'" in err
+    assert main(["routes", "PATCH", "/v3/grants/me/messages/abc"]) == 1
+    assert "; /v3/grants/me/messages/abc takes GET, PUT, DELETE\n" in capsys.readouterr().err
     assert main(["routes", "--json", "weather"]) == 1
     assert json.loads(capsys.readouterr().out) == []

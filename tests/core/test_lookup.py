@@ -79,7 +79,7 @@ def test_a_status_is_answered_with_its_meaning_first_and_its_types_in_brief(ques
     [
         ("Error 422 - Mail provider error", ["refused"]),
         ("422 provider error", ["provider_error"]),
-        ("418 resource exhausted", ["resource_exhausted"]),
+        ("422 weather", ["422", "refused"]),
         ("429 exhausted", ["resource_exhausted"]),
     ],
 )
@@ -100,6 +100,20 @@ def test_situations_of_a_status_are_told_in_brief_where_they_are_many() -> None:
 
     assert told(FULL_MAX) == [1 + FULL_MAX, 0]
     assert told(FULL_MAX + 1) == [1, FULL_MAX + 1]
+
+
+@pytest.mark.parametrize(
+    ("question", "apis"),
+    [("v2 provider_error", ["v2"]), ("provider error v3", ["v3"]), ("v2 422", ["v2", None, "v2"]), ("v2 v3", []), ("v2", [])],
+)
+def test_the_api_in_a_question_leaves_out_the_other(question: str, apis: list[str | None]) -> None:
+    finding = look_up(ENTRIES, question)
+    assert [entry.api for entry in (*finding.full, *finding.brief)] == apis
+
+
+@pytest.mark.parametrize("question", ["NylasApiError: Grant has expired. Si...", "could not send: folder sync. Max EAS failures reached by bob"])
+def test_a_message_that_is_cut_short_or_changed_is_found_by_the_words_it_shares(question: str) -> None:
+    assert full(question)[0] in {"grant.expired", "max_eas_failures"}
 
 
 def test_many_that_fit_are_told_in_brief() -> None:

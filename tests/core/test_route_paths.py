@@ -57,14 +57,15 @@ def test_a_grant_is_known_by_its_id_its_address_or_as_me(template: str) -> None:
             assert matched(f"{method} {path}").template == template
 
 
-def test_every_family_is_asked_for_as_often_as_when_the_list_was_written() -> None:
-    assert Counter(family_of(known["template"]) for known in KNOWN) == PATHS["families"]
+def test_every_family_is_asked_for_at_least_as_often_as_when_the_list_was_written() -> None:
+    asked = Counter(family_of(known["template"]) for known in KNOWN)
+    assert {family: asked[family] for family, times in PATHS["families"].items() if asked[family] < times} == {}
 
 
 def test_no_call_stands_twice_and_no_list_has_shrunk() -> None:
     calls = [known["call"] for known in KNOWN]
     assert len(set(calls)) == len(calls)
-    assert {name: len(PATHS[name]) for name in PATHS["lengths"]} == PATHS["lengths"]
+    assert {name: len(PATHS[name]) for name, length in PATHS["lengths"].items() if len(PATHS[name]) < length} == {}
 
 
 @pytest.mark.parametrize("call", PATHS["unsafe"], ids=str)
@@ -75,6 +76,11 @@ def test_what_must_not_be_repeated_says_why(call: str) -> None:
 @pytest.mark.parametrize("call", PATHS["read_only_posts"], ids=str)
 def test_what_only_reads_or_gives_the_same_result_may_be_repeated(call: str) -> None:
     assert method_of(call) not in matched(call).unsafe
+
+
+@pytest.mark.parametrize(("call", "family"), PATHS["family_of"].items(), ids=str)
+def test_a_call_counts_in_its_endpoint_family(call: str, family: str) -> None:
+    assert matched(call).family == family
 
 
 def test_what_is_signed_for_one_request_may_not_even_be_read_twice() -> None:

