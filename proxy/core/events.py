@@ -23,6 +23,7 @@ class RequestEnded(NamedTuple):
         ended: `complete`, `cut` (the answer broke off), `caller_left`.
         attempts: How often upstream was asked.
         duration_s: From the complete head to the end of the answer.
+        waited_s: Of that, waiting for admission and between attempts.
         upstream_s: Of that, waiting for upstream.
         sent_bytes: Body bytes given to the caller.
     """
@@ -38,5 +39,6 @@ class RequestEnded(NamedTuple):
     ended: str
     attempts: int
     duration_s: float
+    waited_s: float
     upstream_s: float
     sent_bytes: int

@@ -175,6 +175,7 @@ class Problem:
         message: One sentence for the developer who reads it; holds nothing that the caller sent.
         origin: `PROXY` for what we refuse, `NETWORK` for what happened between us and upstream.
         retry_after_s: When a repetition makes sense, in seconds, or None.
+        may_have_happened: The request, or an earlier attempt of it, may have taken effect all the same.
     """
 
     status: int
@@ -182,6 +183,7 @@ class Problem:
     message: str
     origin: Origin = Origin.PROXY
     retry_after_s: float | None = None
+    may_have_happened: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from proxy.core.superset import Fallback, superset
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from proxy.core.entries import Entry
     from proxy.core.handbook import Handbook
     from proxy.core.json_values import Json
     from proxy.core.model import Fields
@@ -44,12 +45,12 @@ OUTCOME_UNKNOWN: Final = frozenset(
 MAY_HAVE_HAPPENED: Final = "This request may have taken effect: look for its effect, a mail in the sent folder for instance, before repeating it."
 
 class _Text(NamedTuple):
-    """What is told about one answer, and its status."""
+    """What is told about one answer."""
 
-    status: int
     meaning: str
     solution: str
     retryable: bool
+    may_have_happened: bool
 
 
 _NOTHING: Final = ErrorBody(is_json=False, value=None, text="", is_markup=False)
@@ -72,7 +73,16 @@ _FIRST_REFUSAL: Final = 400
 _SERVER_ERRORS_FROM: Final = 500
 
 
-def normalise(reply: Reply, context: RequestContext, verdict: Verdict, *, handbook: Handbook, attempts: int, now: float) -> ErrorAnswer:
+def normalise(
+    reply: Reply,
+    context: RequestContext,
+    verdict: Verdict,
+    *,
+    handbook: Handbook,
+    attempts: int,
+    now: float,
+    may_have_happened: bool | None = None,
+) -> ErrorAnswer:
     """Return what the caller gets for an error of upstream (status 400 or more).
 
     A reply whose content coding cannot be undone here (br, zstd) keeps body and coding, since the client that asked for it can read it, and
@@ -85,6 +95,7 @@ def normalise(reply: Reply, context: RequestContext, verdict: Verdict, *, handbo
         handbook: What is told about errors.
         attempts: How often upstream was asked.
         now: Seconds since 1970, for dates.
+        may_have_happened: The request may have taken effect all the same, by this attempt or one before; None: judge by this answer alone.
     """
     body = read_error_body(reply)
     if body is None and not reply.cut:
@@ -94,12 +105,27 @@ def normalise(reply: Reply, context: RequestContext, verdict: Verdict, *, handbo
     api = context.route.api
     fallback = Fallback(reply.status, _type_of(reply.status, api), handbook.causes[verdict.cause].meaning, request_id)
     said = superset(body, fallback, oauth=speaks_oauth(context))
-    path = path_of(context.target).decode("latin-1")
-    entry = handbook.entry_for(Symptoms(verdict.cause, api, reply.status, body.type.lower(), body.words, path))
-    text = _Text(reply.status, f"{entry.meaning} {entry.reason}", entry.solution, handbook.retryable(entry))
+    entry = _entry(body, reply.status, context, verdict, handbook)
+    doubt = _leaves_doubt(verdict.cause, reply.status, context) if may_have_happened is None else may_have_happened
+    text = _Text(f"{entry.meaning} {entry.reason}", entry.solution, handbook.retryable(entry), doubt)
     said["proxy"] = _proxy_object(verdict, context, text, attempts=attempts, now=now)
     fields = error_fields(reply.fields, request_id=request_id, wait_s=verdict.retry_after_s, now=now)
     return _answer(reply.status, fields, said, verdict, attempts)
+
+
+def entry_of(reply: Reply, context: RequestContext, verdict: Verdict, handbook: Handbook) -> Entry:
+    """Return what describes an error of upstream best."""
+    return _entry(read_error_body(reply) or _NOTHING, reply.status, context, verdict, handbook)
+
+
+def _entry(body: ErrorBody, status: int, context: RequestContext, verdict: Verdict, handbook: Handbook) -> Entry:
+    path = path_of(context.target).decode("latin-1")
+    return handbook.entry_for(Symptoms(verdict.cause, context.route.api, status, body.type.lower(), body.words, path))
+
+
+def _leaves_doubt(cause: Cause, status: int, context: RequestContext | None) -> bool:
+    is_unsafe = context is not None and context.method in context.route.unsafe
+    return is_unsafe and cause in OUTCOME_UNKNOWN and not _FIRST_REFUSAL <= status < _SERVER_ERRORS_FROM
 
 
 def problem_answer(
@@ -109,7 +135,8 @@ def problem_answer(
     oauth = context is not None and speaks_oauth(context)
     verdict = Verdict(problem.cause, problem.origin, problem.retry_after_s)
     cause = handbook.causes[problem.cause]
-    text = _Text(problem.status, f"{cause.meaning} {cause.reason}", cause.solution, cause.retryable)
+    doubt = problem.may_have_happened or _leaves_doubt(problem.cause, problem.status, context)
+    text = _Text(f"{cause.meaning} {cause.reason}", cause.solution, cause.retryable, doubt)
     said = superset(_NOTHING, Fallback(problem.status, f"proxy.{problem.cause}", problem.message, request_id), oauth=oauth)
     said["proxy"] = _proxy_object(verdict, context, text, attempts=attempts, now=now)
     fields = error_fields((), request_id=request_id, wait_s=problem.retry_after_s, now=now)
@@ -133,25 +160,17 @@ def _answer(status: int, fields: Fields, said: dict[str, Json], verdict: Verdict
 
 def _proxy_object(verdict: Verdict, context: RequestContext | None, text: _Text, *, attempts: int, now: float) -> dict[str, Json]:
     wait_s = None if verdict.retry_after_s is None else whole_seconds(verdict.retry_after_s)
-    is_unsafe = context is not None and context.method in context.route.unsafe
-    may_have_happened = is_unsafe and verdict.cause in OUTCOME_UNKNOWN and not _FIRST_REFUSAL <= text.status < _SERVER_ERRORS_FROM
     return {
         "origin": str(verdict.origin),
         "cause": str(verdict.cause),
         "scope": _scope(verdict.cause, context),
-        "retryable": text.retryable and not may_have_happened,
+        "retryable": text.retryable and not text.may_have_happened,
         "retry_after_s": wait_s,
         "retry_at": None if wait_s is None else datetime.fromtimestamp(now + wait_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "attempts": attempts,
         "meaning": text.meaning,
-        "solution": _solution(text, may_have_happened=may_have_happened),
+        "solution": f"{MAY_HAVE_HAPPENED} {text.solution}" if text.may_have_happened else text.solution,
     }
-
-
-def _solution(text: _Text, *, may_have_happened: bool) -> str:
-    if not may_have_happened:
-        return text.solution
-    return f"{MAY_HAVE_HAPPENED} {text.solution}"
 
 
 def _scope(cause: Cause, context: RequestContext | None) -> str | None:

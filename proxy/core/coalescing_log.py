@@ -1,0 +1,102 @@
+"""What was charged against one limit: a log of arrivals in at most some thirty entries, whatever the rate.
+
+It promises that no window, wherever it starts, holds more than the limit's count of units as they were booked. A token bucket lets almost twice the
+count through such a window, GCRA keeps it only by giving up the burst; here the full burst goes at once, and the wait falls out of the same list.
+
+- An arrival joins the newest entry while that began less than a slot ago (a slot is a 32nd of the window), else it begins an entry.
+- An entry expires one window after its newest arrival, all of it at once: units come back at most a slot late.
+- A cost over the count is admitted into an empty log alone, at its full cost.
+- The log remembers the last time that it saw; a clock that steps back shifts the whole log, so that a wait stays as long as it was.
+
+Times and windows are whole microseconds; `now_us` never comes from here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+SLOTS: Final = 32
+
+_FIRST, _NEWEST, _COST, _ID = range(4)
+
+
+class CoalescingLog:
+    """The arrivals of one limit's last window.
+
+    Attributes:
+        used: The units that they cost together.
+        window_us: The window that `advance` was last given.
+    """
+
+    __slots__ = ("_entries", "_seen_us", "used", "window_us")
+
+    def __init__(self) -> None:
+        self._entries: deque[list[int]] = deque()
+        self._seen_us = 0
+        self.used = 0
+        self.window_us = 0
+
+    def advance(self, now_us: int, window_us: int) -> None:
+        """Forget what lies a window back. Every other method speaks of the time and the window that were last given here."""
+        entries = self._entries
+        self.window_us = window_us
+        if now_us < self._seen_us:
+            self._shift(now_us - self._seen_us)
+        self._seen_us = now_us
+        while entries and now_us - entries[0][_NEWEST] >= window_us:
+            self.used -= entries.popleft()[_COST]
+
+    def wait_us(self, cost: int, count: int) -> int:
+        """Return how long until `cost` units fit; 0 where they fit now. A cost over the count fits when nothing is left that was charged."""
+        surplus = min(self.used + cost - count, self.used)
+        return self._freed_in_us(surplus) if surplus > 0 else 0
+
+    def forecast_us(self, units: int, count: int) -> int:
+        """Return how long until the last of `units` (at least 1), a queue of any length, has its turn: what is free is taken at once."""
+        rounds, before = divmod(units - 1, count)
+        surplus = self.used + before + 1 - count
+        return rounds * self.window_us + (self._freed_in_us(surplus) if surplus > 0 else 0)
+
+    def _freed_in_us(self, units: int) -> int:
+        """How long until so many of the used units have expired."""
+        entries = iter(self._entries)
+        entry = next(entries)
+        while (units := units - entry[_COST]) > 0:
+            entry = next(entries)
+        return entry[_NEWEST] + self.window_us - self._seen_us
+
+    def charge(self, cost: int, entry_id: int) -> int:
+        """Book `cost` units now, whether they fit or not; return the id of their entry: `entry_id` where they begin one."""
+        entries, now_us = self._entries, self._seen_us
+        self.used += cost
+        if entries:
+            tail = entries[-1]
+            if now_us - tail[_FIRST] < -(-self.window_us // SLOTS):
+                tail[_NEWEST] = now_us
+                tail[_COST] += cost
+                return tail[_ID]
+        entries.append([now_us, now_us, cost, entry_id])
+        return entry_id
+
+    def give_back(self, entry_id: int, cost: int) -> None:
+        """Take `cost` units out of an entry, or what is left of it; nothing where it has expired. Times stay, so nobody's wait grows."""
+        for entry in self._entries:
+            if entry[_ID] == entry_id:
+                given = min(cost, entry[_COST])
+                entry[_COST] -= given
+                self.used -= given
+                return
+
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing left to remember."""
+        return not self._entries
+
+    def entries(self) -> list[tuple[int, int, int, int]]:
+        """Return a copy of the entries, the oldest first: age of the first and of the newest arrival in microseconds, cost, id."""
+        return [(self._seen_us - first, self._seen_us - newest, cost, entry_id) for first, newest, cost, entry_id in self._entries]
+
+    def _shift(self, by_us: int) -> None:
+        for entry in self._entries:
+            entry[_FIRST] += by_us
+            entry[_NEWEST] += by_us
