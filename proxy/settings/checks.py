@@ -1,81 +1,23 @@
-"""Whether a text means what its setting needs: an address, a URL, a PEM file, a pair of them.
+"""Whether a text means what its setting needs: a file, a pair of files, a grant; addresses and URLs are in `proxy.settings.urls`.
 
-Every check returns what is wrong, in words that continue `section.key: `, or None. URLs are never repeated in them: somebody may have put a
-password there.
+Every check returns what is wrong, in words that continue `section.key: `, or None.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult, urlsplit
+
+from proxy.settings.urls import api_url_mistake, host_mistake, proxy_url_mistake, redis_url_mistake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.settings.values import Settings
 
-# Labels of letters, digits, hyphens and the underscores that container networks use: https://www.rfc-editor.org/rfc/rfc1123#section-2
-_HOST_NAME: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
-
-
-def is_host(host: str) -> bool:
-    """Tell whether `host` is an IP address without brackets or a host name in ASCII; `1.2.3` and `300.1.1.1` are neither."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        all_numbers = host.replace(".", "").isdigit()
-        return _HOST_NAME.fullmatch(host) is not None and not all_numbers
-    return True
-
-
-def host_mistake(host: str) -> str | None:
-    """Complain about what cannot be bound."""
-    return None if is_host(host) else "is neither an IP address nor a host name"
-
-
-def api_url_mistake(url: str) -> str | None:
-    """Complain about what is no base URL of an upstream: `http` or `https`, host, port."""
-    return _url_mistake(url, schemes=("http", "https"), userinfo=False)
-
-
-def proxy_url_mistake(url: str) -> str | None:
-    """Complain about what is no URL of an HTTP proxy that is spoken to in the clear, perhaps with a user and a password."""
-    return _url_mistake(url, schemes=("http",), userinfo=True)
-
-
-def _url_mistake(url: str, *, schemes: tuple[str, ...], userinfo: bool) -> str | None:
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # brackets without an IPv6 address, which Python looks into from 3.11.4 on
-        return "names no valid host"
-    complaints = (
-        (" " in url or "\\" in url, "holds a blank or a backslash"),
-        (parts.scheme not in schemes, f"does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}"),
-        ("@" in parts.netloc and not userinfo, "holds a user name"),
-        (not _names_host(parts), "names no valid host"),
-        (not _names_port(parts), "names no valid port"),
-        (parts.path not in {"", "/"}, "has a path"),
-        ("?" in url or "#" in url, "has a query or a fragment"),
-    )
-    return next((complaint for applies, complaint in complaints if applies), None)
-
-
-def _names_host(parts: SplitResult) -> bool:
-    """Tell whether a URL's host is one; an IPv6 address stands in brackets, and nothing else does (RFC 3986 section 3.2.2)."""
-    host = parts.hostname or ""
-    in_brackets = "[" in parts.netloc
-    return is_host(host) and in_brackets == (":" in host)
-
-
-def _names_port(parts: SplitResult) -> bool:
-    """Tell whether a URL has no port or one that can be connected to; `http://host:` is a slip."""
-    try:
-        return parts.port != 0 and not parts.netloc.endswith(":")
-    except ValueError:
-        return False
+_KEY_MIN_BYTES: Final = 16
+_KEY_MAX_BYTES: Final = 65_536
 
 
 def file_mistake(name: str) -> str | None:
@@ -101,12 +43,51 @@ def ca_file_mistake(name: str) -> str | None:
     return None
 
 
+def key_file_mistake(name: str) -> str | None:
+    """Complain about a file without enough bytes for a key, blanks and line ends at both ends not counted."""
+    if unreadable := file_mistake(name):
+        return unreadable
+    with Path(name).open("rb") as file:
+        size_bytes = len(file.read(_KEY_MAX_BYTES).strip())
+    return f"holds {size_bytes} bytes without the blanks around them" if size_bytes < _KEY_MIN_BYTES else None
+
+
+def new_file_mistake(name: str) -> str | None:
+    """Complain about a file that this process could not put in place: it makes one beside it that goes away again."""
+    import tempfile  # noqa: PLC0415  most configurations name no file
+
+    path = Path(name)
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as failed:
+        return f"lies in a directory in which no file can be made ({failed.strerror})"
+    try:
+        with path.open("rb"):
+            return None
+    except FileNotFoundError:
+        return None
+    except OSError as failed:
+        return f"cannot be read ({failed.strerror})"
+
+
+def grant_mistake(name: str) -> str | None:
+    """Complain about what names no grant in a path: nothing, blanks, and `me`, which is whoever asks."""
+    if not name or " " in name:
+        return "is empty or holds a blank"
+    return "is whoever asks, so no particular grant" if name.lower() == "me" else None
+
+
 CHECKS: Final[dict[str, Callable[[str], str | None]]] = {
     "host": host_mistake,
     "api_url": api_url_mistake,
     "proxy_url": proxy_url_mistake,
+    "redis_url": redis_url_mistake,
     "file": file_mistake,
     "ca_file": ca_file_mistake,
+    "key_file": key_file_mistake,
+    "new_file": new_file_mistake,
+    "grant": grant_mistake,
 }
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from proxy.settings.values import Settings
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 VARIABLE_PREFIX: Final = "NYLAS_PROXY__"
 _SHOWN_MAX_CHARS: Final = 60
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _KINDS: Final = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "an array", dict: "a table"}
 
 Name = tuple[str, str]
@@ -29,6 +33,7 @@ class Field(NamedTuple):
         choices: The values, where they are a closed set of texts.
         check: The name of a further check in `proxy.settings.checks`, or empty.
         secret: The value may hold a password or a token.
+        rules: Of a table, which only the file can hold: the name of what must hold inside it, in `proxy.settings.tables`.
     """
 
     type: Any
@@ -36,29 +41,37 @@ class Field(NamedTuple):
     choices: tuple[str, ...] = ()
     check: str = ""
     secret: bool = False
+    rules: str = ""
 
 
-def _field(annotation: object) -> Field:
+def field_of(annotation: object) -> Field:
+    """Return what an annotation says."""
     if get_origin(annotation) is Literal:
         choices = get_args(annotation)
         return Field(annotation, ", ".join(f'"{choice}"' for choice in choices), choices)
     meta: Meta = get_args(annotation)[1]
     extra = meta.extra or {}
-    return Field(annotation, meta.description or "", check=extra.get("check", ""), secret=extra.get("secret", False))
+    return Field(annotation, meta.description or "", check=extra.get("check", ""), secret=extra.get("secret", False), rules=extra.get("rules", ""))
 
 
 SECTIONS: Final[dict[str, Any]] = get_type_hints(Settings)
 FIELDS: Final = {
-    (section, key): _field(annotation)
+    (section, key): field_of(annotation)
     for section, struct in SECTIONS.items()
     for key, annotation in get_type_hints(struct, include_extras=True).items()
 }
+TABLES: Final = [name for name, field in FIELDS.items() if field.rules]
 VARIABLES: Final = {f"{VARIABLE_PREFIX}{section}__{key}".upper(): (section, key) for section, key in FIELDS}
 
 
 def printable(text: str) -> str:
     """Return `text` if it can stand on a line of a terminal, else with everything escaped that cannot."""
     return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def dotted(keys: Iterable[str]) -> str:
+    """Write the way to a key as TOML does: `providers.known."ann@example.com"`."""
+    return ".".join(key if _BARE_KEY.fullmatch(key) else printable(msgspec.json.encode(key).decode()) for key in keys)
 
 
 def kind_of(value: object) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from proxy.settings.fields import FIELDS, SECTIONS
-from proxy.settings.values import MASK
+from proxy.settings.fields import FIELDS, SECTIONS, dotted
+from proxy.settings.kinds import MASK
 
 if TYPE_CHECKING:
     from proxy.settings.fields import Field
     from proxy.settings.source import Loaded
+
+_URLS: Final = {"proxy_url", "redis_url"}
 
 
 def effective_toml(loaded: Loaded) -> str:
@@ -37,10 +39,10 @@ def _line(name: tuple[str, str], value: object, source: str) -> str:
 
 
 def _masked(field: Field, value: object) -> object:
-    """Hide a secret; of the URL of a proxy, hide the user name and the password."""
+    """Hide a secret; of a URL, hide the user name and the password."""
     if not field.secret or not value:
         return value
-    if field.check != "proxy_url":
+    if field.check not in _URLS:
         return MASK
     parts = urlsplit(str(value))
     return parts._replace(netloc=f"{MASK}@{parts.netloc.rpartition('@')[2]}").geturl() if "@" in parts.netloc else value
@@ -48,6 +50,9 @@ def _masked(field: Field, value: object) -> object:
 
 def _toml(value: object) -> str:
     """Write a value; the strings of JSON are basic strings of TOML (https://toml.io/en/v1.0.0#string), numbers and switches are the same."""
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{_ascii(dotted([key]))} = {_toml(inner)}" for key, inner in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     return _ascii(msgspec.json.encode(value).decode())
 
 

@@ -3,8 +3,8 @@
 Every value is converted on its own, so that all mistakes are found at once. A mistake is one line: where it stands, which setting, what is
 wrong, what is allowed, which valid name is nearest. Values of secret settings are never part of one.
 
-Variables are named `NYLAS_PROXY__SECTION__KEY`, in capitals. One with that prefix, in whatever case, that names no setting is a mistake; names
-with single underscores only are not ours to judge, since Kubernetes makes `NYLAS_PROXY_PORT` and the like for a Service `nylas-proxy`.
+Variables are named `NYLAS_PROXY__SECTION__KEY`, in capitals; none sets a table. One with that prefix, in whatever case, that names no setting is a
+mistake; names with single underscores only are not ours to judge, since Kubernetes makes `NYLAS_PROXY_PORT` and the like for a Service `nylas-proxy`.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
-from proxy.settings.checks import CHECKS, same_address, tls_mistake
-from proxy.settings.fields import FIELDS, SECTIONS, VARIABLE_PREFIX, VARIABLES, Name, did_you_mean, kind_of, nearest_names, printable, shown
+from proxy.settings.contradictions import contradictions
+from proxy.settings.conversion import Wrong, converted
+from proxy.settings.fields import FIELDS, SECTIONS, TABLES, VARIABLE_PREFIX, VARIABLES, Name, did_you_mean, dotted, kind_of, nearest_names, printable
+from proxy.settings.tables import complaints
 from proxy.settings.toml_file import TomlFile, read_toml
-from proxy.settings.values import Settings, Switch
+from proxy.settings.values import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _SHORT_PREFIX: Final = "NYLAS_PROXY_"
 FILE_VARIABLE: Final = "NYLAS_PROXY_CONFIG"
-_TLS_FILES: Final = (("listen", "tls_certificate"), ("listen", "tls_key"))
-_ADDRESSES: Final = (("admin", "port"), ("listen", "port"), ("admin", "host"), ("listen", "host"))
 
 
 class SettingsError(Exception):
@@ -68,12 +66,6 @@ class _Given(NamedTuple):
         return f"{self.source}: {what}" if self.is_variable else f"{self.source}: {'.'.join(self.name)}: {what}"
 
 
-class _Wrong(NamedTuple):
-    """A value cannot be used."""
-
-    what: str
-
-
 def load(config: Path | None, environ: Mapping[str, str]) -> Settings:
     """Return the settings in force.
 
@@ -97,14 +89,16 @@ def read(config: Path | None, environ: Mapping[str, str]) -> Loaded:
         if isinstance(given, str):
             mistakes.append(given)
             continue
-        value = _converted(given)
-        if isinstance(value, _Wrong):
+        value = converted(given.value, FIELDS[given.name], is_text=given.is_variable)
+        if isinstance(value, Wrong):
             mistakes.append(given.mistake(value.what))
             wrong.add(given.name)
         else:
             values[given.name], givens[given.name] = value, given
     settings = _assembled(values)
-    mistakes += _contradictions(settings, givens, wrong)
+    # Of a value that is wrong in itself, nothing more is said.
+    found = (one for one in contradictions(settings) if wrong.isdisjoint(one.settings))
+    mistakes += [givens[next(name for name in one.settings if name in givens)].mistake(one.what) for one in found]
     if mistakes:
         raise SettingsError(mistakes)
     return Loaded(settings, {name: given.source for name, given in givens.items()})
@@ -139,7 +133,9 @@ def _from_table(section: str, table: dict[str, object], lines: dict[tuple[str, .
     known = [key for owner, key in FIELDS if owner == section]
     for key, value in table.items():
         source = f"{shown_path}:{lines[section, key]}"
-        if key in known:
+        if (section, key) in TABLES and isinstance(value, dict) and (wrong := complaints(FIELDS[section, key], value)):
+            yield from (f"{shown_path}:{lines[section, key, *keys]}: {dotted((section, key, *keys))}: {what}" for keys, what in wrong)
+        elif key in known:
             yield _Given((section, key), value, source, is_variable=False)
         else:
             yield f"{source}: {section}.{printable(key)}: unknown key; allowed {', '.join(known)}{_hint(key, known)}"
@@ -154,7 +150,7 @@ def _hint(name: str, names: Iterable[str]) -> str:
 def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given | str]:
     """Yield what variables set, in the order of their names, and what those with our prefix do not."""
     for variable in sorted(environ):
-        if variable in VARIABLES:
+        if variable in VARIABLES and VARIABLES[variable] not in TABLES:
             yield _Given(VARIABLES[variable], environ[variable], variable, is_variable=True)
         elif variable.upper().startswith(VARIABLE_PREFIX) or _lacks_an_underscore(variable):
             yield f"{printable(variable)}: {_unknown_variable(variable)}"
@@ -169,45 +165,19 @@ def _lacks_an_underscore(variable: str) -> bool:
 def _unknown_variable(variable: str) -> str:
     # Without the prefix, which would make every name look like every other.
     words = variable.upper().removeprefix(_SHORT_PREFIX).lstrip("_")
+    if table := next((name for name in TABLES if f"{words}__".startswith("__".join((*name, "")).upper())), None):
+        return f"is a table, which only the file can hold; allowed [{dotted(table)}] there"
     section, _, key = words.partition("__")
-    known = [name.removeprefix(VARIABLE_PREFIX) for name in VARIABLES]
+    known = [name.removeprefix(VARIABLE_PREFIX) for name, setting in VARIABLES.items() if setting not in TABLES]
     keys = [name.partition("__")[2] for name in known if name.startswith(f"{section}__")]
-    allowed = f"{section}__ and {', '.join(keys)}" if keys else f"SECTION__KEY, sections {', '.join(SECTIONS).upper()}"
+    sections = dict.fromkeys(name.partition("__")[0] for name in known)
+    allowed = f"{section}__ and {', '.join(keys)}" if keys else f"SECTION__KEY, sections {', '.join(sections)}"
     elsewhere = [name for name in known if name.partition("__")[2] in {words, key}]
     nearest = [words] if words in known else elsewhere or nearest_names(words, known)
     return f"unknown variable; allowed {VARIABLE_PREFIX}{allowed}{did_you_mean([f'{VARIABLE_PREFIX}{name}' for name in nearest])}"
-
-
-def _converted(given: _Given) -> object:
-    """Return the value in its setting's type, or `_Wrong`."""
-    field, value = FIELDS[given.name], given.value
-    allowed = f"; allowed {field.allowed}"
-    if isinstance(value, str) and printable(value) != value:
-        return _Wrong(f"holds a control character or a byte that is not UTF-8{allowed}")
-    if given.is_variable and isinstance(value, str) and field.type == Switch:
-        value = {"yes": True, "no": False}.get(value.lower(), value)
-    try:
-        converted = msgspec.convert(value, field.type, strict=not given.is_variable)
-    except msgspec.ValidationError:
-        hint = did_you_mean(nearest_names(value, field.choices)) if isinstance(value, str) else ""
-        return _Wrong(f"got {kind_of(value) if field.secret else shown(value)}{allowed}{hint}")
-    what = CHECKS[field.check](converted) if field.check and converted else None
-    return _Wrong(what + allowed) if what else converted
 
 
 def _assembled(values: dict[Name, object]) -> Settings:
     """Put converted values into their sections, defaults into the gaps."""
     sections = {section: {key: value for (owner, key), value in values.items() if owner == section} for section in SECTIONS}
     return Settings(**{section: SECTIONS[section](**given) for section, given in sections.items()})
-
-
-def _contradictions(settings: Settings, givens: dict[Name, _Given], wrong: set[Name]) -> Iterator[str]:
-    """Yield what is wrong between values that are each allowed; of a value that is not, nothing more is said."""
-    listen = settings.listen
-    mistake = tls_mistake(listen.tls_certificate, listen.tls_key)
-    if mistake and wrong.isdisjoint(_TLS_FILES):
-        key, what = mistake
-        yield givens["listen", key].mistake(what)
-    if same_address(settings) and wrong.isdisjoint(_ADDRESSES):
-        given = next(givens[name] for name in _ADDRESSES if name in givens)
-        yield given.mistake(f"both listeners would bind port {listen.port} of the same address; allowed another port or another address")

@@ -1,45 +1,24 @@
 """What an operator can set: frozen values, their defaults and their bounds, and nothing else.
 
 `proxy.settings.source` reads them from a file and the environment; `config/proxy.toml` lists them all. A section is a
-`Struct`, a setting is one annotated field: the annotation's `description` is what a mistake is answered with.
+`Struct`, here or in `proxy.settings.pacing`, a setting is one annotated field: the annotation's `description` is what a
+mistake is answered with.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-MASK: Final = "***"
+from proxy.settings.kinds import MASK, ApiUrl, Bytes, BytesOrNone, CaFile, Count, File, Host, Port, ProxyUrl, Seconds, SecondsOrNone, Secret, Switch
+from proxy.settings.pacing import Identity, Limits, Patience, Providers, Redis, Retry, Windows
 
 # The public hosts by data region, as the official SDKs have them: nylas-python 6 `nylas/config.py` (v3), nylas-nodejs 6 `src/config.ts` (v2).
 V3_BASES: Final = {"us": "https://api.us.nylas.com", "eu": "https://api.eu.nylas.com"}
 V2_BASES: Final = {"us": "https://api.nylas.com", "eu": "https://ireland.api.nylas.com"}
-
-Port = Annotated[int, Meta(ge=0, le=65535, description="a whole number from 0 (any free port) to 65535")]
-Count = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")]
-Bytes = Annotated[int, Meta(ge=1, le=2**40, description="a whole number of bytes from 1 to 1099511627776")]
-# A day is more than any call to Nylas lasts, and keeps `inf` and slips of the keyboard out of the timers.
-Seconds = Annotated[float, Meta(gt=0, le=86400, description="a number of seconds above 0, at most 86400")]
-SecondsOrNone = Annotated[float, Meta(ge=0, le=86400, description="a number of seconds from 0 to 86400")]
-Switch = Annotated[bool, Meta(description="true or false")]
-Host = Annotated[str, Meta(min_length=1, description="an IP address (IPv6 without brackets) or a host name", extra={"check": "host"})]
-File = Annotated[str, Meta(description="the path of a readable PEM file, or empty", extra={"check": "file"})]
-CaFile = Annotated[str, Meta(description="the path of a readable PEM file of certificates, or empty", extra={"check": "ca_file"})]
-Secret = Annotated[str, Meta(description="text", extra={"secret": True})]
-ApiUrl = Annotated[
-    str,
-    Meta(description="http:// or https://, a host and perhaps a port, such as https://api.us.nylas.com", extra={"check": "api_url"}),
-]
-ProxyUrl = Annotated[
-    str,
-    Meta(
-        description="http://, perhaps user:password@, a host and perhaps a port, such as http://127.0.0.1:3128",
-        extra={"check": "proxy_url", "secret": True},
-    ),
-]
 
 
 class Listen(Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,11 +125,15 @@ class Bodies(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         request_max_bytes: Longest request body; a longer one is answered 413.
         error_max_bytes: So much of an error body of upstream is read.
+        replay_max_bytes: A request body up to this length is kept until its answer begins, so that the request can be repeated; 0 keeps none.
+        buffered_max_bytes: Kept bodies in all; while there is no room for one more, bodies pass without being kept.
         refuse_empty_put: Answer a v2 PUT without a body with 400, without asking upstream.
     """
 
     request_max_bytes: Bytes = 167_772_160
     error_max_bytes: Bytes = 1_048_576
+    replay_max_bytes: BytesOrNone = 4_194_304
+    buffered_max_bytes: Bytes = 268_435_456
     refuse_empty_put: Switch = True
 
 
@@ -172,6 +155,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     listen: Listen = Listen()
     admin: Admin = Admin()
     upstream: Upstream = Upstream()
+    patience: Patience = Patience()
+    retry: Retry = Retry()
+    limits: Limits = Limits()
+    providers: Providers = Providers()
+    windows: Windows = Windows()
+    redis: Redis = Redis()
+    identity: Identity = Identity()
     bodies: Bodies = Bodies()
     log: Log = Log()
 
@@ -187,6 +177,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         for key, base in (("v3_url", self.upstream.v3_base), ("v2_url", self.upstream.v2_base)):
             if base.lower().startswith("http://") and not is_loopback(urlsplit(base).hostname or ""):
                 found.append(f"upstream.{key}: http:// to another machine: tokens and mail cross the network readable")
+        redis = urlsplit(self.redis.url)
+        if redis.scheme == "redis" and redis.password and not is_loopback(redis.hostname or ""):
+            found.append("redis.url: redis:// to another machine: its password crosses the network readable")
         return found
 
 

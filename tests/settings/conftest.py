@@ -33,6 +33,13 @@ def pem_files(tmp_path_factory: pytest.TempPathFactory) -> PemFiles:
     return files
 
 
+@pytest.fixture(scope="session")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("identity") / "key"
+    path.write_bytes(b"0123456789abcdef")
+    return path
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current directory, so that messages name files without a path."""

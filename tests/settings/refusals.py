@@ -12,12 +12,20 @@ LISTEN_KEYS = (
     "host, port, tls_certificate, tls_key, event_loop, max_connections, head_max_bytes, header_max_count, "
     "head_timeout_s, idle_timeout_s, body_timeout_s, write_timeout_s, drain_timeout_s"
 )
+SECTIONS = "listen, admin, upstream, patience, retry, limits, providers, windows, redis, identity, bodies, log"
+VARIABLE_SECTIONS = "LISTEN, ADMIN, UPSTREAM, PATIENCE, RETRY, LIMITS, WINDOWS, REDIS, IDENTITY, BODIES, LOG"
 PORT = "a whole number from 0 (any free port) to 65535"
 SECONDS = "a number of seconds above 0, at most 86400"
 BYTES = "a whole number of bytes from 1 to 1099511627776"
 HOST = "an IP address (IPv6 without brackets) or a host name"
 API_URL = "http:// or https://, a host and perhaps a port, such as https://api.us.nylas.com"
 PROXY_URL = "http://, perhaps user:password@, a host and perhaps a port, such as http://127.0.0.1:3128"
+REDIS_URL = "redis:// or rediss://, perhaps user:password@, a host, perhaps a port, perhaps /DATABASE; or unix:///SOCKET; or empty"
+KEY_FILE = "the path of a readable file of at least 16 bytes, or empty"
+NEW_FILE = "the path of a file, there or not, in a directory that can be written, or empty"
+GRANT = "the id or the address of a grant"
+PROVIDERS = '"google", "microsoft", "ews", "eas", "icloud", "yahoo", "imap", "nylas"'
+UNITS = "a whole number from 1 to 1000000000"
 PEM = "the path of a readable PEM file, or empty"
 CONTROL = "holds a control character or a byte that is not UTF-8"
 

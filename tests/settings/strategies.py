@@ -9,7 +9,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from proxy.settings.checks import same_address
-from proxy.settings.values import Admin, Bodies, Listen, Log, Settings, Upstream
+from proxy.settings.fields import SECTIONS
+from proxy.settings.values import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,27 @@ AUTHORITIES = st.tuples(
 ).map("".join)
 API_URLS = st.one_of(st.just(""), st.tuples(st.sampled_from(["http://", "https://"]), AUTHORITIES, st.sampled_from(["", "/"])).map("".join))
 PROXY_URLS = st.one_of(st.just(""), st.tuples(st.sampled_from(["http://", "http://user:s3cret@"]), AUTHORITIES).map("".join))
+REDIS_URLS = st.one_of(
+    st.sampled_from(["", "unix:///run/redis.sock", "unix://user:s3cret@/run/redis.sock?db=1"]),
+    st.tuples(st.sampled_from(["redis://", "rediss://:s3cret@"]), AUTHORITIES, st.sampled_from(["", "/", "/1"])).map("".join),
+)
+SHARES = st.one_of(st.sampled_from([0, 1, 0.9]), st.floats(0, 1))
+PROVIDERS = st.sampled_from(["google", "microsoft", "ews", "eas", "icloud", "yahoo", "imap", "nylas"])
+GRANTS = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="%"), min_size=1).filter(lambda name: name.lower() != "me")
+OVERRIDES = st.fixed_dictionaries({"count": st.integers(1, 10**9)}, optional={"per_s": SECONDS})
+
+
+def _names_differ(table: dict[str, str]) -> bool:
+    """No name is another spelling of another one, or of what it means."""
+    return len({name.lower() for name in table}) == len(table) and all(name.lower() != meant.lower() for name, meant in table.items())
+
+
+TABLES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
+    ("limits", "overrides"): st.dictionaries(st.sampled_from(["v3_send", "v3_messages", "google_user", "gmail_project_day"]), OVERRIDES),
+    ("providers", "known"): st.dictionaries(GRANTS, PROVIDERS, max_size=5).filter(_names_differ),
+    ("providers", "aliases"): st.dictionaries(GRANTS, GRANTS, max_size=5).filter(_names_differ),
+    ("windows", "default_s"): st.dictionaries(st.sampled_from(["blocked", "exchange_throttle", "rate_limit_nylas", "server_error"]), SECONDS),
+}
 TOKENS = st.text(st.characters(exclude_categories=["C", "Z"]))
 
 SETTINGS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
@@ -59,28 +81,85 @@ SETTINGS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "head_max_bytes": BYTES,
         "proxy_url": PROXY_URLS,
     },
-    "bodies": {"request_max_bytes": BYTES, "error_max_bytes": BYTES, "refuse_empty_put": st.booleans()},
+    "patience": {
+        "default_s": st.one_of(st.just(0), SECONDS),
+        "max_s": st.one_of(st.just(0), SECONDS),
+        "client_timeout_s": SECONDS,
+        "max_waiting": COUNTS,
+    },
+    "retry": {
+        "max_attempts": st.integers(1, 10),
+        "initial_s": SECONDS,
+        "cap_s": SECONDS,
+        "budget_ratio": SHARES,
+        "idempotency_keys": st.booleans(),
+    },
+    "limits": {
+        "mode": st.sampled_from(["enforce", "observe"]),
+        "headroom": SHARES,
+        "reserve": st.floats(0, 0.9),
+        "application": st.sampled_from(["single", "credential"]),
+        "gmail_profile": st.sampled_from(["classic", "2026"]),
+        "overrides": TABLES["limits", "overrides"],
+    },
+    "providers": {"known": TABLES["providers", "known"], "aliases": TABLES["providers", "aliases"]},
+    "windows": {"default_s": TABLES["windows", "default_s"]},
+    "redis": {
+        "url": REDIS_URLS,
+        "connect_timeout_ms": st.integers(1, 60_000),
+        "command_timeout_ms": st.integers(1, 60_000),
+        "on_loss": st.sampled_from(["local", "refuse"]),
+        "replicas": st.integers(1, 1000),
+    },
+    "bodies": {
+        "request_max_bytes": BYTES,
+        "error_max_bytes": BYTES,
+        "replay_max_bytes": st.one_of(st.just(0), BYTES),
+        "buffered_max_bytes": BYTES,
+        "refuse_empty_put": st.booleans(),
+    },
     "log": {"format": st.sampled_from(["auto", "json", "console"]), "level": st.sampled_from(["debug", "info", "warning", "error"])},
 }
-FILES = {("listen", "tls_certificate"), ("listen", "tls_key"), ("upstream", "ca_file")}
+FILES = {("listen", "tls_certificate"), ("listen", "tls_key"), ("upstream", "ca_file"), ("windows", "journal"), ("identity", "key_file")}
+AT_MOST = [("patience", "default_s", 10, "max_s", 60), ("retry", "initial_s", 0.5, "cap_s", 20)]
 
 
 def frozen(values: Values) -> Settings:
     """The settings that `values` should give."""
-    whole: dict[str, type[msgspec.Struct]] = {"listen": Listen, "admin": Admin, "upstream": Upstream, "bodies": Bodies, "log": Log}
-    return Settings(**{section: whole[section](**keys) for section, keys in values.items()})  # type: ignore[arg-type]  # every section has its own type
+    return Settings(**{section: SECTIONS[section](**keys) for section, keys in values.items()})
 
 
 def any_values() -> st.SearchStrategy[Values]:
     """Some sections with some of their keys, all of them valid."""
     sections = {name: st.fixed_dictionaries({}, optional=keys) for name, keys in SETTINGS.items()}
-    return st.fixed_dictionaries({}, optional=sections).filter(lambda values: not same_address(frozen(values)))
+    return st.fixed_dictionaries({}, optional=sections).map(_in_order).filter(lambda values: not same_address(frozen(values)))
 
 
-def with_pem_files(values: Values, certificate: Path, key: Path, authority: Path) -> Values:
-    """Add the settings that name files."""
+def _in_order(values: Values) -> Values:
+    """Swap the two of a pair where the first must not be longer than the second."""
+    for section, one, default, other, other_default in AT_MOST:
+        keys = values.get(section, {})
+        shorter, longer = keys.get(one, default), keys.get(other, other_default)
+        if shorter > longer:  # type: ignore[operator]  # both are numbers
+            keys.update({one: longer, other: shorter})
+    return values
+
+
+def with_key_file(values: Values, key_file: Path) -> Values:
+    """Add what a Redis server asks for."""
+    return {**values, "identity": {"key_file": os.fspath(key_file)}} if values.get("redis", {}).get("url") else values
+
+
+def with_files(values: Values, certificate: Path, key: Path, authority: Path) -> Values:
+    """Add the settings that name other files."""
     listen = {**values.get("listen", {}), "tls_certificate": os.fspath(certificate), "tls_key": os.fspath(key)}
-    return {**values, "listen": listen, "upstream": {**values.get("upstream", {}), "ca_file": os.fspath(authority)}}
+    windows = {**values.get("windows", {}), "journal": os.fspath(authority.with_name("journal.json"))}
+    return {**values, "listen": listen, "upstream": {**values.get("upstream", {}), "ca_file": os.fspath(authority)}, "windows": windows}
+
+
+def without_tables(values: Values) -> Values:
+    """Leave out what cannot stand in an environment."""
+    return {section: {key: value for key, value in keys.items() if not isinstance(value, dict)} for section, keys in values.items()}
 
 
 def as_toml(values: Values, style: str) -> str:
@@ -96,7 +175,7 @@ def as_toml(values: Values, style: str) -> str:
 
 
 def as_variables(values: Values) -> dict[str, str]:
-    """Write `values` as an environment."""
+    """Write `values`, in which there is no table, as an environment."""
     return {
         f"NYLAS_PROXY__{section}__{key}".upper(): value if isinstance(value, str) else _written(value)
         for section, keys in values.items()
@@ -105,4 +184,6 @@ def as_variables(values: Values) -> dict[str, str]:
 
 
 def _written(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_written(name)} = {_written(inner)}" for name, inner in value.items()) + "}"
     return repr(value) if isinstance(value, float) else msgspec.json.encode(value).decode()

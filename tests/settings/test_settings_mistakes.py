@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from proxy.settings import Settings, load
-from settings.refusals import API_URL, BYTES, CONTROL, HOST, LISTEN_KEYS, PORT, PROXY_URL, SECONDS, mistakes
+from settings.refusals import API_URL, BYTES, CONTROL, HOST, LISTEN_KEYS, PORT, PROXY_URL, SECONDS, SECTIONS, VARIABLE_SECTIONS, mistakes
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("\n[lisen]\n", "p.toml:2: lisen: unknown section; allowed listen, admin, upstream, bodies, log; did you mean 'listen'?"),
-        ("zzz = 1", "p.toml:1: zzz: unknown section; allowed listen, admin, upstream, bodies, log"),
-        ("level = 'info'", "p.toml:1: level: unknown section; allowed listen, admin, upstream, bodies, log; did you mean 'log.level'?"),
+        ("\n[lisen]\n", f"p.toml:2: lisen: unknown section; allowed {SECTIONS}; did you mean 'listen'?"),
+        ("zzz = 1", f"p.toml:1: zzz: unknown section; allowed {SECTIONS}"),
+        ("level = 'info'", f"p.toml:1: level: unknown section; allowed {SECTIONS}; did you mean 'log.level'?"),
         ("[listen]\nprot = 1", f"p.toml:2: listen.prot: unknown key; allowed {LISTEN_KEYS}; did you mean 'port'?"),
         ("listen = { zzz = 1 }", f"p.toml:1: listen.zzz: unknown key; allowed {LISTEN_KEYS}"),
         ("[listen]\nregion = 'us'", f"p.toml:2: listen.region: unknown key; allowed {LISTEN_KEYS}; did you mean 'upstream.region'?"),
@@ -144,7 +144,7 @@ def test_the_url_of_a_proxy_may_hold_a_user_and_a_password() -> None:
     ],
 )
 def test_a_mistake_in_the_environment_names_the_variable(variable: str, value: str, mistake: str) -> None:
-    everything = "NYLAS_PROXY__SECTION__KEY, sections LISTEN, ADMIN, UPSTREAM, BODIES, LOG"
+    everything = f"NYLAS_PROXY__SECTION__KEY, sections {VARIABLE_SECTIONS}"
     expected = mistake.format(listen=LISTEN_KEYS.upper(), any=everything, hint="did you mean 'NYLAS_PROXY__")
     assert mistakes(**{variable: value}) == [f"{variable}: {expected}"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from proxy.settings import Admin, Listen, Settings, Upstream, load
+from proxy.settings import Admin, Listen, Providers, Redis, Settings, Upstream, load
 from proxy.settings.values import is_loopback
 
 REFERENCE = Path(__file__).resolve().parents[2] / "config" / "proxy.toml"
@@ -47,13 +47,27 @@ CONTRACT: dict[str, dict[str, object]] = {
         "ca_file": "",
         "proxy_url": "",
     },
-    "bodies": {"request_max_bytes": 167772160, "error_max_bytes": 1048576, "refuse_empty_put": True},
+    "patience": {"default_s": 10, "max_s": 60, "client_timeout_s": 90, "max_waiting": 10000},
+    "retry": {"max_attempts": 3, "initial_s": 0.5, "cap_s": 20, "budget_ratio": 0.1, "idempotency_keys": True},
+    "limits": {"mode": "enforce", "headroom": 0.05, "reserve": 0, "application": "single", "gmail_profile": "classic", "overrides": {}},
+    "providers": {"known": {}, "aliases": {}},
+    "windows": {"journal": "", "default_s": {}},
+    "redis": {"url": "", "connect_timeout_ms": 30, "command_timeout_ms": 50, "on_loss": "local", "replicas": 1},
+    "identity": {"key_file": ""},
+    "bodies": {
+        "request_max_bytes": 167772160,
+        "error_max_bytes": 1048576,
+        "replay_max_bytes": 4194304,
+        "buffered_max_bytes": 268435456,
+        "refuse_empty_put": True,
+    },
     "log": {"format": "auto", "level": "info"},
 }
 
 
 def test_the_built_in_defaults_are_those_of_the_contract() -> None:
     assert msgspec.to_builtins(Settings()) == CONTRACT
+    assert list(msgspec.to_builtins(Settings())) == list(CONTRACT)
 
 
 def test_without_a_file_and_variables_the_defaults_are_in_force() -> None:
@@ -108,6 +122,14 @@ def test_a_url_of_its_own_goes_before_the_host_of_the_region(upstream: Upstream,
             Settings(upstream=Upstream(v2_url="HTTP://10.0.0.1:80")),
             ["upstream.v2_url: http:// to another machine: tokens and mail cross the network readable"],
         ),
+        (
+            Settings(redis=Redis(url="redis://:s3cret@cache:6379/1")),
+            ["redis.url: redis:// to another machine: its password crosses the network readable"],
+        ),
+        (Settings(redis=Redis(url="redis://cache")), []),
+        (Settings(redis=Redis(url="rediss://:s3cret@cache")), []),
+        (Settings(redis=Redis(url="redis://:s3cret@[::1]")), []),
+        (Settings(redis=Redis(url="unix://:s3cret@/run/redis.sock")), []),
     ],
 )
 def test_what_exposes_tokens_is_warned_about(settings: Settings, warnings: list[str]) -> None:
@@ -122,15 +144,24 @@ def test_only_addresses_of_this_machine_are_loopback(host: str, loopback: bool) 
     assert is_loopback(host) is loopback
 
 
-def test_settings_can_be_written_to_a_log_without_their_secrets() -> None:
-    settings = Settings(admin=Admin(token="s3cret"), upstream=Upstream(proxy_url="http://user:s3cret@10.0.0.1:3128"))
+def test_settings_can_be_written_to_a_log_without_secrets_and_addresses() -> None:
+    settings = Settings(
+        admin=Admin(token="s3cret"),
+        upstream=Upstream(proxy_url="http://user:s3cret@10.0.0.1:3128"),
+        providers=Providers(known={"s3cret@example.com": "google"}, aliases={"s3cret@example.com": "s3cret"}),
+        redis=Redis(url="rediss://:s3cret@cache"),
+    )
     assert "s3cret" not in repr(settings)
     assert "s3cret" not in str(settings)
     assert "token=''" in repr(Settings())
+    assert "url=''" in repr(Settings())
+    assert "known=1 grants" in repr(settings)
 
 
-def test_reading_settings_loads_neither_pydantic_nor_aiohttp_nor_ssl() -> None:
+def test_reading_settings_loads_nothing_heavy_and_no_facts() -> None:
     program = "import sys, proxy.settings; proxy.settings.load(None, {}); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert "msgspec" in loaded
-    assert {"pydantic", "pydantic_core", "aiohttp", "ssl", "asyncio", "tomlkit"} & set(loaded) == set()
+    assert {"pydantic", "pydantic_core", "aiohttp", "ssl", "asyncio", "tomlkit", "redis", "hashlib", "tempfile", "proxy.facts", "proxy.core"} & set(
+        loaded
+    ) == set()
