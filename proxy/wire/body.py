@@ -132,6 +132,12 @@ class Body:
         self._held_bytes += len(data)
         self.hold()
 
+    def leave(self, sink: Sink) -> None:
+        """This sink takes no more: what still comes is held, as it was before the sink came, until somebody else takes or discards it."""
+        if self._sink is sink:
+            self._sink = None
+            self.release()
+
     def discard(self) -> None:
         """Let the rest run into nothing."""
         self.attach(_NOWHERE)

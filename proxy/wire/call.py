@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from proxy.wire.framing import last_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxy.wire.body import Body
+    from proxy.wire.body import Body, Sink
     from proxy.wire.framing import Framing
     from proxy.wire.head import Field, ResponseHead
     from proxy.wire.limits import CallLimits
@@ -49,6 +49,40 @@ class CallFailure:
     broken_by: object = None
 
 
+class Outgoing(Protocol):
+    """A request's body as a call takes it: the client's as it comes, or one that is kept to be sent again."""
+
+    @property
+    def received_bytes(self) -> int:
+        """What came so far."""
+
+    @property
+    def ended(self) -> bool:
+        """What was taken is all there is."""
+
+    @property
+    def trailers(self) -> list[Field]:
+        """The trailer fields of a chunked body that has ended."""
+
+    def take(self) -> bytes:
+        """What is there now; a call takes once, before it attaches itself."""
+
+    def attach(self, sink: Sink) -> None:
+        """Hand over the rest, now and as it comes."""
+
+    def detach(self, data: bytes) -> None:
+        """Take back a piece that the sink cannot use now; it attaches itself again."""
+
+    def leave(self, sink: Sink) -> None:
+        """This sink takes no more."""
+
+    def hold(self) -> None:
+        """Upstream takes nothing for now."""
+
+    def release(self) -> None:
+        """It takes bytes again."""
+
+
 class Call(NamedTuple):
     """A request as it goes upstream.
 
@@ -65,7 +99,7 @@ class Call(NamedTuple):
     head: bytes
     method: bytes
     framing: Framing
-    body: Body
+    body: Outgoing
     limits: CallLimits
     on_interim: Callable[[ResponseHead], None]
     private_prefix: bytes

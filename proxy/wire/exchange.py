@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from proxy.wire.framing import Framing
     from proxy.wire.head import Field, Refusal, RequestHead, ResponseHead
 
+_CONTINUE: Final = 100
 _CLOSE: Final = b"Connection: close\r\n\r\n"
 
 
@@ -58,14 +59,15 @@ class Exchange:
     """
 
     __slots__ = (
-        "_answer_body", "_chunked", "_connection", "_waiter", "answering", "body", "closes", "cut", "finished", "gone", "head", "informed", "on_gone",
-        "refusal", "sent_bytes", "started_at",
+        "_answer_body", "_chunked", "_connection", "_may_continue", "_waiter", "answering", "body", "closes", "cut", "finished", "gone", "head",
+        "informed", "on_gone", "refusal", "sent_bytes", "started_at",
     )  # fmt: skip
 
     def __init__(self, connection: ClientSide, head: RequestHead | None, refusal: Refusal | None, started_at: float) -> None:
         self._connection = connection
         self._answer_body: Body | None = None
         self._chunked = False
+        self._may_continue = False
         self._waiter: asyncio.Future[None] | None = None
         self.head = head
         self.body = Body(connection)
@@ -88,6 +90,9 @@ class Exchange:
         """Relay an interim answer, which only HTTP/1.1 knows (RFC 9110 section 15.2)."""
         if self.gone or self.answering or self.head is None or self.head.is_http_10:
             return
+        if head.status == _CONTINUE and self._may_continue:
+            return  # a repeated call was told so again
+        self._may_continue |= head.status == _CONTINUE
         self.informed = True
         self._connection.write(b"".join(_render(head.status, head.reason, head.end_to_end())) + b"\r\n")
 

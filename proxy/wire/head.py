@@ -162,8 +162,8 @@ def host_is_valid(value: bytes) -> bool:
     return _HOST.fullmatch(value) is not None
 
 
-def render_request(head: RequestHead, target: bytes, authority: bytes, private_prefix: bytes) -> bytes:
-    """The head as it goes upstream: HTTP/1.1, Host replaced in its place, hop-by-hop and private fields left out."""
+def render_request(head: RequestHead, target: bytes, authority: bytes, private_prefix: bytes, extra: tuple[Field, ...] = ()) -> bytes:
+    """The head as it goes upstream: HTTP/1.1, Host replaced in its place, hop-by-hop and private fields left out, `extra` ones behind the others."""
     parts = [head.method, b" ", target, b" HTTP/1.1\r\n"]
     if b"host" not in head.index:
         parts += (b"Host: ", authority, b"\r\n")
@@ -175,5 +175,7 @@ def render_request(head: RequestHead, target: bytes, authority: bytes, private_p
         if lower in drop or lower.startswith(private_prefix):
             continue
         parts += (name, b": ", authority if lower == b"host" else value, b"\r\n")
+    for name, value in extra:
+        parts += (name, b": ", value, b"\r\n")
     parts.append(b"\r\n")
     return b"".join(parts)

@@ -63,10 +63,9 @@ class Upload:
             call.body.attach(self)
 
     def stop(self) -> None:
-        """Send no more; what still comes of the body runs into nothing."""
+        """Send no more; what still comes of the body is whoever's who sends it again, or answers without."""
         self._stopped = True
-        if not self._call.body.ended and self._call.body.broken is None:
-            self._call.body.discard()
+        self._call.body.leave(self)
 
     def has_left(self) -> bool:
         """All of the request has left this process."""

@@ -103,7 +103,10 @@ def running(settings: Settings, directory: Path, *, origin: Origin | None = None
     """A rig around a fresh proxy; the upstreams' URLs are set where the settings do not set them."""
     origin, legacy = origin or Origin(), legacy or Origin()
     urls = {"v3_url": origin.url, "v2_url": legacy.url}
-    rig = Rig(process.ProxyProcess({**settings, "upstream": {**urls, **settings.get("upstream", {})}}, directory), origin, legacy)
+    # The scripted origins answer once; what is repeated, and what is held, is not the wire's business.
+    alone: Settings = {"retry": {"max_attempts": 1}, "limits": {"mode": "observe"}}
+    asked = {**alone, **settings, "upstream": {**urls, **settings.get("upstream", {})}}
+    rig = Rig(process.ProxyProcess(asked, directory), origin, legacy)
     try:
         yield rig
     finally:

@@ -58,6 +58,8 @@ def settings(event_loop: str, port: int) -> Settings:
         "listen": {"event_loop": event_loop, "head_timeout_s": 3, "body_timeout_s": 3, "idle_timeout_s": 5, "head_max_bytes": 16384},
         "upstream": {"v3_url": url, "v2_url": url, "response_timeout_s": 5, "stall_timeout_s": 3, "max_connections_per_grant": 1000},
         "bodies": {"request_max_bytes": 100_000},
+        "retry": {"max_attempts": 1},
+        "limits": {"mode": "observe"},
     }
 
 
