@@ -86,7 +86,9 @@ def _check_config(arguments: argparse.Namespace) -> int:
     from proxy.settings.report import effective_toml  # noqa: PLC0415  each command imports its own part alone
 
     loaded = _settings(arguments)
-    print(effective_toml(loaded))
+    from proxy.limit_list import effective_limits, lines  # noqa: PLC0415  each command imports its own part alone
+
+    print(effective_toml(loaded), *lines(effective_limits(loaded.settings.limits)), sep="\n")
     for warning in loaded.settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return 0
@@ -95,7 +97,7 @@ def _check_config(arguments: argparse.Namespace) -> int:
 def _simulate(arguments: argparse.Namespace) -> int:
     from proxy.simulator.main import run  # noqa: PLC0415  each command imports its own part alone
 
-    return run(arguments.host, arguments.port, arguments.scenario)
+    return run(arguments.host, arguments.port, arguments.scenario, limits=arguments.limits, speed=arguments.speed)
 
 
 def _demo(_: argparse.Namespace) -> int:
@@ -148,6 +150,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _factor(text: str) -> float:
+    factor = _seconds(text)
+    if factor == 0:
+        raise argparse.ArgumentTypeError("'0' is no factor; allowed a number above 0")
+    return factor
+
+
 def _http_url(text: str) -> str:
     if not text.lower().startswith(("http://", "https://")):
         raise argparse.ArgumentTypeError("the URL must begin with http:// or https://")
@@ -185,6 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate("--host", default="127.0.0.1", help="address to bind (%(default)s)")
     simulate("--port", type=_port, default=_SIMULATOR_PORT, help="0 takes a free one (%(default)s)")
     simulate("--scenario", type=Path, metavar="FILE", help="how to misbehave")
+    simulate("--limits", action="store_true", help="keep the limits of Nylas and of the mail providers")
+    simulate("--speed", type=_factor, metavar="N", help="periods over a second and throttle windows run N times faster")
     healthcheck = parsers["healthcheck"].add_argument
     healthcheck("--url", type=_http_url, help="whom to ask; by default /readyz of the admin listener of the settings")
     healthcheck("--wait", type=_seconds, default=0.0, metavar="SECONDS", help="keep asking for so long (%(default)s)")

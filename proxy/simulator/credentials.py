@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from proxy.simulator.replies import OAUTH_PATHS, Reply, is_v3, v3_error
 
 if TYPE_CHECKING:
-    from proxy.simulator.call import Call
+    from collections.abc import Mapping
 
 KEY_PREFIX = "nyk_"
 _OPEN_PATHS = OAUTH_PATHS | {"/v3/connect/auth", "/oauth/authorize", "/oauth/token"}
@@ -24,24 +24,27 @@ _V2_REFUSAL = Reply(
 )
 
 
-def refusal(call: Call) -> Reply | None:
+def refusal(path: str, headers: Mapping[str, str], request_id: str) -> Reply | None:
     """The 401 of the API that the path belongs to, or None for a call that may go on."""
-    if call.path in _OPEN_PATHS:
+    if path in _OPEN_PATHS:
         return None
-    scheme, _, credentials = call.headers.get("Authorization", "").partition(" ")
-    if not is_v3(call.path):
-        return None if _v2_accepts(scheme, credentials) else _V2_REFUSAL
-    any_token = call.path == "/v3/grants/me" or call.path.startswith("/v3/grants/me/")
+    if not is_v3(path):
+        return None if v2_token(headers) else _V2_REFUSAL
+    scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+    any_token = path == "/v3/grants/me" or path.startswith("/v3/grants/me/")
     if scheme == "Bearer" and credentials.startswith("" if any_token else KEY_PREFIX) and credentials.strip():
         return None
-    return v3_error(call.request_id, 401, "unauthorized", "Unauthorized")
+    return v3_error(request_id, 401, "unauthorized", "Unauthorized")
 
 
-def _v2_accepts(scheme: str, credentials: str) -> bool:
-    """Tell whether v2 takes the credentials: `Basic base64(token:)` or `Bearer token`."""
+def v2_token(headers: Mapping[str, str]) -> str:
+    """The access token of `Basic base64(token:)` or `Bearer token`, the same for both; empty for what v2 does not take."""
+    scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+    if scheme == "Bearer":
+        return credentials.strip()
     if scheme != "Basic":
-        return scheme == "Bearer" and bool(credentials.strip())
+        return ""
     try:
-        return base64.b64decode(credentials, validate=True).rstrip(b":") != b""
+        return base64.b64decode(credentials, validate=True).decode("latin-1").rstrip(":")
     except (binascii.Error, ValueError):
-        return False
+        return ""

@@ -21,6 +21,7 @@ MAX_WAIT_S = 3600.0
 MAX_BODY_BYTES = 200_000_000
 MAX_DOWNLOAD_BYTES = 2_000_000_000
 MAX_HEARTBEATS = 1_000_000
+MAX_NOT_READY = 1_000
 _PAIR = re.compile(r'\s*(?P<key>[^=;\s]+)\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^;"]*))\s*(?:;|$)')
 
 
@@ -46,6 +47,11 @@ class Cues:
         keep: The connection stays open after the answer.
         heartbeat_s: Time between the newlines of a silent delta stream.
         heartbeats: How many such newlines end the stream; None: it goes on.
+        done: What was asked is done before the made-up or recorded answer is given.
+        throttle_s: Opens an Exchange window of so many seconds for the grant, and refuses.
+        retry_after: The refusals of that window name the time.
+        queued: A send is accepted for later: 202.
+        not_ready: So many requests for the raw form of a message are answered by 202 (v2).
     """
 
     corpus: str | None = None
@@ -65,6 +71,11 @@ class Cues:
     keep: bool = True
     heartbeat_s: float = 5.0
     heartbeats: int | None = None
+    done: bool = False
+    throttle_s: float | None = None
+    retry_after: bool = True
+    queued: bool = False
+    not_ready: int = 0
 
 
 GOOD_BEHAVIOUR = Cues()
@@ -145,6 +156,11 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "keep": ("keep", _switch),
     "heartbeat_s": ("heartbeat_s", _seconds(0.001)),
     "heartbeats": ("heartbeats", _whole(0, MAX_HEARTBEATS)),
+    "done": ("done", _switch),
+    "throttle_s": ("throttle_s", _seconds(0.001)),
+    "retry_after": ("retry_after", _switch),
+    "queued": ("queued", _switch),
+    "not_ready": ("not_ready", _whole(0, MAX_NOT_READY)),
 }
 ALLOWED = tuple(_READERS)
 
@@ -167,18 +183,19 @@ def read_cues(pairs: Iterable[tuple[str, str]]) -> Cues | CueMistake:
 
 
 def _contradiction(cues: Cues) -> CueMistake | None:
-    made_up = cues.status is not None
-    if cues.corpus and made_up:
-        return CueMistake("corpus", "cue 'corpus' brings its own status: leave out 'status'")
-    if (cues.html or cues.body_bytes is not None) and not made_up:
-        return CueMistake("html" if cues.html else "body_bytes", "cues 'html' and 'body_bytes' need 'status'")
-    if cues.reset and cues.break_at:
-        return CueMistake("break", "cue 'break' contradicts 'reset'")
-    if cues.close_delimited and cues.chunked:
-        return CueMistake("chunked", "cue 'chunked' contradicts 'close_delimited'")
-    if cues.close_delimited and cues.break_at:
-        return CueMistake("break", "a close-delimited body that is closed early looks complete: use reset=mid_body")
-    return None
+    made_up, recorded = cues.status is not None, bool(cues.corpus)
+    contradictions = (
+        (recorded and made_up, "corpus", "cue 'corpus' brings its own status: leave out 'status'"),
+        (cues.html and not made_up, "html", "cues 'html' and 'body_bytes' need 'status'"),
+        (cues.body_bytes is not None and not made_up, "body_bytes", "cues 'html' and 'body_bytes' need 'status'"),
+        (cues.done and not (made_up or recorded), "done", "cue 'done' needs 'status' or 'corpus': every other answer comes after the deed"),
+        (cues.done and cues.early, "done", "cue 'done' contradicts 'early'"),
+        (not cues.retry_after and cues.throttle_s is None, "retry_after", "cue 'retry_after' needs 'throttle_s'"),
+        (cues.reset and cues.break_at, "break", "cue 'break' contradicts 'reset'"),
+        (cues.close_delimited and cues.chunked, "chunked", "cue 'chunked' contradicts 'close_delimited'"),
+        (cues.close_delimited and cues.break_at, "break", "a close-delimited body that is closed early looks complete: use reset=mid_body"),
+    )
+    return next((CueMistake(key, text) for holds, key, text in contradictions if holds), None)
 
 
 def read_header(text: str) -> Cues | CueMistake:

@@ -26,14 +26,15 @@ _GOODBYE_S = 1.0
 """How long answers under way may take after the signal; delta streams never end by themselves."""
 
 
-def run(host: str, port: int, scenario: Path | None) -> int:
-    """Serve on `host` and `port` (0: the kernel's choice) until SIGTERM or SIGINT.
+def run(host: str, port: int, scenario: Path | None, *, limits: bool = False, speed: float | None = None) -> int:
+    """Serve on `host` and `port` (0: the kernel's choice) until SIGTERM or SIGINT, keeping the limits where `limits` or the scenario says
+    so, on a clock of `speed`.
 
     Prints `simulator listening on http://HOST:PORT` when it is ready. Returns the exit status: 0 after a signal, 2 for a
     scenario file with mistakes, 1 for an address that cannot be used; both are told on stderr.
     """
     try:
-        app = create_app(scenario)
+        app = create_app(scenario, limits=limits, speed=speed)
     except ScenarioError as wrong:
         sys.stderr.write("".join(f"simulator: {mistake}\n" for mistake in wrong.mistakes))
         return 2

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 from proxy.simulator.arrivals import Arrivals, Deliveries
 from proxy.simulator.deltas import DeltaLog
+from proxy.simulator.gate import Gate
+from proxy.simulator.idempotency import KEPT_S, Answers
+from proxy.simulator.metering import Meter
 from proxy.simulator.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ FIRST_TIME = 1_790_000_000
 """Unix time of the first thing that happens, in seconds (September 2026)."""
 
 MAX_FILE_BYTES_IN_ALL = 128_000_000
-PROVIDERS = ("google", "microsoft", "ews", "imap", "icloud", "yahoo", "nylas")
+PROVIDERS = ("google", "microsoft", "ews", "eas", "imap", "icloud", "yahoo", "nylas")
 UNKNOWN_GRANT = "missing"
 """Grant ids that begin so do not exist; every other id gets a mailbox when it is first used."""
 
@@ -47,6 +50,9 @@ class Collection:
 
     def __iter__(self) -> Iterator[Json]:
         return iter(self._objects.values())
+
+    def __len__(self) -> int:
+        return len(self._objects)
 
     def find(self, object_id: object) -> Json | None:
         """The object, or None."""
@@ -71,14 +77,15 @@ def _seeded(section: str, grant: str = "") -> dict[str, Collection]:
 class Mailbox:
     """A v3 grant with its objects."""
 
-    def __init__(self, grant: Json) -> None:
+    def __init__(self, grant: Json, gmail_profile: str) -> None:
         self.grant = grant
+        self.meter = Meter(str(grant["provider"]), gmail_profile)
         self.collections = _seeded("v3", grant["id"])
 
     @property
     def provider(self) -> str:
         """Who hosts it: `google`, `microsoft` and so on."""
-        return str(self.grant["provider"])
+        return self.meter.provider
 
 
 class World:
@@ -86,11 +93,16 @@ class World:
 
     def __init__(self, scenario: Scenario | None = None) -> None:
         self.scenario = scenario or Scenario([])
+        limits = self.scenario.limits
+        self.gate = Gate(limits)
+        self.answers = Answers(limits.sped(KEPT_S))
         self.arrivals = Arrivals()
         self.deliveries = Deliveries()
         self.deltas = DeltaLog()
         self.application = _seeded("application")
         self.account = _seeded("v2")
+        self.asked_raw: dict[str, int] = {}
+        """How often the raw form of a message was asked for before it was ready."""
         self.files: OrderedDict[str, bytes] = OrderedDict()
         self.details: Json = json.loads(_written_seeds()["details"])
         self._mailboxes: OrderedDict[str, Mailbox | None] = OrderedDict()
@@ -118,7 +130,7 @@ class World:
 
     def add_grant(self, grant: Json) -> Mailbox:
         """Make a mailbox for `grant`; the oldest goes when there are too many."""
-        mailbox = Mailbox(grant)
+        mailbox = Mailbox(grant, self.gate.settings.gmail_profile)
         self._remember(grant["id"], mailbox)
         return mailbox
 

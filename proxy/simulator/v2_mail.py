@@ -30,9 +30,18 @@ def _find(call: Call) -> Reply:
         return v2_missing("message")
     if RAW_TYPE not in call.headers.get("Accept", ""):
         return json_reply(message)
-    if message["id"] == NOT_SYNCED:
+    if message["id"] == NOT_SYNCED or _asked_too_early(call, message["id"]):
         return json_reply({"message": "The message is not synced yet", "type": "api_error"}, 202)
     return Reply(200, (("Content-Type", RAW_TYPE),), _mime(message))
+
+
+def _asked_too_early(call: Call, message_id: str) -> bool:
+    """Tell whether this is among the first requests for the raw form, as many as the cue says."""
+    asked = call.world.asked_raw.get(message_id, 0)
+    if asked >= call.cues.not_ready:
+        return False
+    call.world.asked_raw[message_id] = asked + 1
+    return True
 
 
 def _mime(message: Json) -> bytes:

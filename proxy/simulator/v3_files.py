@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from proxy.simulator.call import Call, Route, for_grant, v3_data, v3_invalid, v3_missing
 from proxy.simulator.downloads import download, wished_size
-from proxy.simulator.metering import cost
 
 if TYPE_CHECKING:
     from proxy.simulator.replies import Json, Reply
@@ -24,7 +23,7 @@ def _download(call: Call, mailbox: Mailbox) -> Reply:
     attachment: Json = known or {"filename": "file.bin", "content_type": "application/octet-stream", "size": 0}
     size_bytes = attachment["size"] if size_bytes is None else size_bytes
     reply = download(str(attachment["filename"]), _plain_type(attachment["content_type"]), size_bytes)
-    return reply.with_headers(*cost(mailbox.provider, "attachments", "download"))
+    return reply.with_headers(*mailbox.meter.cost("attachments", "download"))
 
 
 def _plain_type(content_type: object) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from email.parser import BytesHeaderParser
 from email.policy import default as modern_policy
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from proxy.simulator.call import Call, Route, for_grant, v3_data, v3_invalid, v3_missing
 from proxy.simulator.forms import boundary_of, split_form
-from proxy.simulator.metering import cost
 from proxy.simulator.replies import JSON_TYPE, Json, Reply, v3_error
 from proxy.simulator.request_body import Body
 from proxy.simulator.v3_objects import objects_in
@@ -125,14 +125,19 @@ def _send(call: Call, mailbox: Mailbox) -> Reply:
     if not objects_in(fields.get("to")):
         return v3_invalid(call, "At least one recipient is required in 'to'")
     message = _message(call, mailbox, fields, "message")
-    headers = cost(mailbox.provider, "messages", "send")
+    headers = mailbox.meter.cost("messages", "send")
     if isinstance(fields.get("send_at"), int):
         schedule: Json = {"id": call.world.fresh_id("schedule"), "status": {"code": "pending", "description": "schedule send awaiting send at time"}}
         mailbox.collections["schedules"].add(schedule)
         return v3_data(call, {**message, "schedule_id": schedule["id"]}, *headers)
     mailbox.collections["messages"].add(message)
     _deliver(call, fields, message)
-    return v3_data(call, message, *headers)
+    return v3_data(call, message, *headers, status=_accepted(call))
+
+
+def _accepted(call: Call) -> int:
+    """202 for a mail that Nylas queues and sends later."""
+    return HTTPStatus.ACCEPTED if call.cues.queued else HTTPStatus.OK
 
 
 def _create_draft(call: Call, mailbox: Mailbox) -> Reply:
@@ -141,7 +146,7 @@ def _create_draft(call: Call, mailbox: Mailbox) -> Reply:
         return fields
     draft = _message(call, mailbox, fields, "draft")
     mailbox.collections["drafts"].add(draft)
-    return v3_data(call, draft, *cost(mailbox.provider, "drafts", "create"))
+    return v3_data(call, draft, *mailbox.meter.cost("drafts", "create"))
 
 
 def _with_draft(act: Callable[[Call, Mailbox, Json], Reply]) -> Callable[[Call, Mailbox], Reply]:
@@ -158,7 +163,7 @@ def _update_draft(call: Call, mailbox: Mailbox, draft: Json) -> Reply:
     if isinstance(fields, Reply):
         return fields
     draft |= {**_message(call, mailbox, {**draft, **fields}, "draft"), "id": draft["id"]}
-    return v3_data(call, draft, *cost(mailbox.provider, "drafts", "update"))
+    return v3_data(call, draft, *mailbox.meter.cost("drafts", "update"))
 
 
 @_with_draft
@@ -169,7 +174,7 @@ def _send_draft(call: Call, mailbox: Mailbox, draft: Json) -> Reply:
     message: Json = {**draft, "id": call.world.fresh_id("message"), "object": "message", "folders": ["SENT"]}
     mailbox.collections["messages"].add(message)
     _deliver(call, {}, message)
-    return v3_data(call, message, *cost(mailbox.provider, "drafts", "send"))
+    return v3_data(call, message, *mailbox.meter.cost("drafts", "send"), status=_accepted(call))
 
 
 def _clean(call: Call, mailbox: Mailbox) -> Reply:
@@ -177,7 +182,8 @@ def _clean(call: Call, mailbox: Mailbox) -> Reply:
     if not isinstance(wanted, list):
         return v3_error(call.request_id, 400, "message_id_required_error", "message_id is required")
     found = [mailbox.collections["messages"].find(message_id) for message_id in wanted]
-    return v3_data(call, [{**message, "conversation": message["snippet"]} for message in found if message])
+    cleaned = [{**message, "conversation": message["snippet"]} for message in found if message]
+    return v3_data(call, cleaned, *mailbox.meter.cost("messages", "find", len(cleaned)))
 
 
 def _as_schedule(schedule: Json) -> Json:

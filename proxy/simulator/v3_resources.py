@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from proxy.simulator.call import Call, Endpoint, Route, v3_data, v3_done, v3_invalid, v3_missing
 from proxy.simulator.listing import matching, v3_page
-from proxy.simulator.metering import cost
+from proxy.simulator.metering import Meter
 from proxy.simulator.replies import v3_error
 from proxy.simulator.v3_objects import COMPLETIONS
 
@@ -52,17 +52,20 @@ RESOURCES = (
 )
 
 
+_NO_METER = Meter("")
+
+
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """Where the objects of one call are; provider and grant are empty for those of the application."""
+    """Where the objects of one call are; the grant is empty for those of the application."""
 
     resource: Resource
     objects: Collection
-    provider: str = ""
+    meter: Meter = _NO_METER
     grant: str = ""
 
     def cost(self, action: str, objects: int = 1) -> Headers:
-        return cost(self.provider, self.resource.collection, action, objects)
+        return self.meter.cost(self.resource.collection, action, objects)
 
 
 def _on(resource: Resource, call: Call) -> _Held | None:
@@ -71,7 +74,7 @@ def _on(resource: Resource, call: Call) -> _Held | None:
     mailbox = call.world.mailbox(call.ids["grant"])
     if mailbox is None:
         return None
-    return _Held(resource, mailbox.collections[resource.collection], mailbox.provider, mailbox.grant["id"])
+    return _Held(resource, mailbox.collections[resource.collection], mailbox.meter, mailbox.grant["id"])
 
 
 def _list(held: _Held, call: Call) -> Reply:

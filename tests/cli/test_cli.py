@@ -18,6 +18,7 @@ from proxy.settings import Log, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SECTIONS = "listen, admin, upstream, patience, retry, limits, providers, windows, redis, identity, bodies, log"
 COMMANDS = "serve, check-config, explain, routes, simulate, demo, healthcheck"
 
 
@@ -65,14 +66,14 @@ def test_serve_runs_the_app_with_the_settings_and_returns_its_status(monkeypatch
 def test_simulate_hands_over_host_port_and_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
     simulated = []
 
-    def run(host: str, port: int, scenario: Path | None) -> int:
-        simulated.append((host, port, scenario))
+    def run(host: str, port: int, scenario: Path | None, *, limits: bool, speed: float | None) -> int:
+        simulated.append((host, port, scenario, limits, speed))
         return 0
 
     stand_in(monkeypatch, "proxy.simulator.main", run=run)
     assert main(["simulate"]) == 0
-    assert main(["simulate", "--host", "::1", "--port", "0", "--scenario", "s.toml"]) == 0
-    assert simulated == [("127.0.0.1", 8702, None), ("::1", 0, Path("s.toml"))]
+    assert main(["simulate", "--host", "::1", "--port", "0", "--scenario", "s.toml", "--limits", "--speed", "60"]) == 0
+    assert simulated == [("127.0.0.1", 8702, None, False, None), ("::1", 0, Path("s.toml"), True, 60.0)]
 
 
 def test_demo_runs_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +105,8 @@ def test_wrong_settings_end_a_command_with_all_mistakes_and_status_2(command: st
     assert ended.stdout == ""
     assert ended.stderr.splitlines() == [
         f'{config}:2: log.level: got 1; allowed "debug", "info", "warning", "error"',
-        f"{config}:3: lug: unknown section; allowed listen, admin, upstream, bodies, log; did you mean 'log'?",
-        "NYLAS_PROXY__X: unknown variable; allowed NYLAS_PROXY__SECTION__KEY, sections LISTEN, ADMIN, UPSTREAM, BODIES, LOG",
+        f"{config}:3: lug: unknown section; allowed {SECTIONS}; did you mean 'log'?",
+        f"NYLAS_PROXY__X: unknown variable; allowed NYLAS_PROXY__SECTION__KEY, sections {SECTIONS.upper().replace(' PROVIDERS,', '')}",
     ]
 
 

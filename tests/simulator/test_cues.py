@@ -48,6 +48,11 @@ def test_a_header_is_read_key_by_key() -> None:
         ("reset=mid_body; break=mid_body", "break", "contradicts"),
         ("close_delimited=1; chunked=1", "chunked", "contradicts"),
         ("close_delimited=1; break=mid_body", "break", "looks complete"),
+        ("done=1", "done", "needs 'status' or 'corpus'"),
+        ("done=1; status=500; early=1", "done", "contradicts 'early'"),
+        ("retry_after=0", "retry_after", "needs 'throttle_s'"),
+        ("throttle_s=0", "throttle_s", "from 0.001"),
+        ("not_ready=1001", "not_ready", "whole number from 0 to 1000"),
         ("status", "X-Simulator", "key=value"),
         ('content_type="a', "X-Simulator", "key=value"),
     ],
@@ -131,3 +136,32 @@ async def test_a_closed_connection_is_announced(nylas: Simulator) -> None:
 async def test_the_cues_of_a_request_may_stand_in_several_fields(nylas: Simulator) -> None:
     received, _ = await nylas.bytes_for(b"GET /x HTTP/1.1\r\nHost: x\r\nX-Simulator: keep=0\r\nX-Simulator: status=418\r\n\r\n")
     assert received.startswith(b"HTTP/1.1 418 ")
+
+
+@pytest.mark.parametrize(("cue", "delivered"), [("status=503", 0), ("status=504; done=1", 1), ("corpus=se-503-database-send; done=1", 1)])
+async def test_an_error_can_come_with_or_without_the_deed(nylas: Simulator, cue: str, delivered: int) -> None:
+    answer = await nylas.ask("POST", f"{GRANT}/messages/send", cue=cue, json={"to": [{"email": "x@example.com"}]})
+    assert answer.status in {503, 504}
+    assert (await nylas.deliveries())["delivered"] == delivered
+
+
+@pytest.mark.parametrize("cue", ["reset=before_head", "reset=after_head", "status=503; done=1; reset=before_head"])
+async def test_a_connection_is_dropped_after_the_deed(nylas: Simulator, cue: str) -> None:
+    with pytest.raises(aiohttp.ClientError):
+        await nylas.ask("POST", f"{GRANT}/messages/send", cue=cue, json={"to": [{"email": "x@example.com"}]})
+    assert (await nylas.deliveries())["delivered"] == 1
+
+
+@pytest.mark.parametrize("path", [f"{GRANT}/messages/send", f"{GRANT}/drafts/draft-1"])
+async def test_a_send_can_be_accepted_for_later(nylas: Simulator, path: str) -> None:
+    answer = await nylas.ask("POST", path, cue="queued=1", json={"to": [{"email": "x@example.com"}]})
+    assert (answer.status, answer.data["object"]) == (202, "message")
+    assert (await nylas.deliveries())["delivered"] == 1
+
+
+async def test_the_raw_form_of_a_message_can_be_late(nylas: Simulator) -> None:
+    raw = {"Accept": "message/rfc822"}
+    answers = [await nylas.ask("GET", "/messages/message-1", cue="not_ready=2", headers=raw) for _ in range(4)]
+    assert [answer.status for answer in answers] == [202, 202, 200, 200]
+    assert (await nylas.ask("GET", "/messages/message-2", cue="not_ready=1", headers=raw)).status == 202
+    assert (await nylas.ask("GET", "/messages/message-1", cue="not_ready=2")).status == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -31,6 +32,17 @@ def test_it_tells_where_it_listens_and_ends_with_0_on_a_signal(number: signal.Si
         os.kill(process.pid, number)
         _, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, errors) == (0, "")
+
+
+def test_it_keeps_limits_on_a_faster_clock_when_told() -> None:
+    starting = [*STARTING[:2], STARTING[2].replace("0, None)", "0, None, limits=True, speed=60.0)")]
+    with subprocess.Popen(starting, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().removeprefix("simulator listening on ").strip()
+        with urllib.request.urlopen(f"{url}/__simulator/limits", timeout=PATIENCE_S) as response:
+            report = json.load(response)
+        process.terminate()
+    assert (report["enforced"], report["speed"], report["limits"]["v2_ip_addresses"]["per_s"]) == (True, 60.0, 60.0)
 
 
 def test_a_delta_stream_does_not_hold_up_the_end() -> None:

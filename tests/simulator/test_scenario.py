@@ -43,10 +43,28 @@ def test_a_rule_without_cues_shields_later_ones(tmp_path: Path) -> None:
     assert [scenario.cues_for("GET", "/").status for _ in range(2)] == [None, 500]
 
 
+def test_a_rule_for_a_share_of_the_requests_throws_dice(tmp_path: Path) -> None:
+    def answers(text: str) -> list[int | None]:
+        scenario = read_scenario(written(tmp_path, text))
+        return [scenario.cues_for("GET", "/").status for _ in range(2_000)]
+
+    twice = "[[rule]]\nshare = 0.05\nstatus = 503\n[[rule]]\nshare = 0.05\nstatus = 504\n"
+    first = answers(twice)
+    assert all(60 < first.count(status) < 140 for status in (503, 504))
+    assert answers(twice) == first
+    assert answers(f"seed = 1\n{twice}") != first
+    assert answers("[[rule]]\nshare = 1\nstatus = 503\n").count(503) == 2_000
+
+
+def test_a_count_is_spent_by_the_share_that_was_hit(tmp_path: Path) -> None:
+    scenario = read_scenario(written(tmp_path, "[[rule]]\nshare = 0.1\ncount = 3\nstatus = 503\n"))
+    assert [scenario.cues_for("GET", "/").status for _ in range(1_000)].count(503) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[[rule]]\nstats = 500\n", "rule 1: unknown key 'stats'; allowed are method, path, count, corpus,"),
+        ("[[rule]]\nstats = 500\n", "rule 1: unknown key 'stats'; allowed are method, path, share, count, corpus,"),
         ("[[rule]]\n[[rule]]\nstatus = 99\n", "rule 2: key 'status': cue 'status' must be a whole number"),
         ("[[rule]]\nstatus = [500]\n", "rule 1: key 'status' must be a plain value"),
         ('[[rule]]\nmethod = "post"\n', "rule 1: key 'method' must be a method in capitals"),
@@ -56,7 +74,12 @@ def test_a_rule_without_cues_shields_later_ones(tmp_path: Path) -> None:
         ("[[rule]]\ncount = true\n", "rule 1: key 'count' must be"),
         ('[[rule]]\nstatus = 500\ncontent_type = "a\\r\\nb"\n', "rule 1: key 'content_type': cue 'content_type' must be printable"),
         ("[[rule]]\nhtml = true\n", "rule 1: key 'html': cues 'html' and 'body_bytes' need 'status'"),
-        ("rules = []\n", "unknown key 'rules'; allowed is [[rule]]"),
+        ("rules = []\n", "unknown key 'rules'; allowed are [[rule]], [limits], seed"),
+        ("[[rule]]\nshare = 0\n", "rule 1: key 'share' must be a number above 0, up to 1"),
+        ("[[rule]]\nshare = 1.5\n", "rule 1: key 'share' must be a number above 0"),
+        ("[[rule]]\nshare = true\n", "rule 1: key 'share' must be a number above 0"),
+        ('seed = "x"\n', "key 'seed' must be a whole number"),
+        ("[limits]\nv3_mesages = { count = 1 }\n", "limits: unknown key 'v3_mesages'; allowed are speed,"),
         ("rule = 5\n", "'rule' must be written as [[rule]] tables"),
         ("[[rule]\n", "is not TOML: "),
     ],
