@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from proxy.core.handbook import Handbook
     from proxy.core.model import Route
+    from proxy.settings.fields import Field
 
 FOLDER: Final = Path(__file__).resolve().parent
 _NOTE: Final = "<!-- Made by `python3 dev.py docs`; change the data, not this page. -->"
@@ -111,13 +112,17 @@ def configuration_page() -> str:
     for section, struct in SECTIONS.items():
         described = _attributes(struct)
         rows = (
-            (f"`{key}`", f"`{_default(struct, key)}`", FIELDS[section, key].allowed, described[key], f"`{variables[section, key]}`")
-            for of_section, key in FIELDS
+            (f"`{key}`", f"`{_default(struct, key)}`", field.allowed, described[key], _variable(field, variables[section, key]))
+            for (of_section, key), field in FIELDS.items()
             if of_section == section
         )
         says = (inspect.getdoc(struct) or "").partition("\n")[0]
         sections.append(f"## `[{section}]`\n\n{says}\n\n{_table(('Key', 'Default', 'Allowed', 'Meaning', 'Variable'), rows)}")
     return f"# Configuration\n\n{_NOTE}\n\n{_ABOUT_SETTINGS}\n\n" + "\n".join(sections)
+
+
+def _variable(field: Field, variable: str) -> str:
+    return "in the file only" if field.rules else f"`{variable}`"
 
 
 def _attributes(struct: type[Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import random
 import resource
 import signal
 import ssl
@@ -14,19 +15,27 @@ from typing import TYPE_CHECKING, Final
 
 from proxy import __version__, known
 from proxy.admin import start_admin
+from proxy.core.decide import RetryPolicy
 from proxy.core.model import Api
-from proxy.ingress import Ingress
-from proxy.pipeline import Pipeline
+from proxy.core.retry_budget import RetryBudget
+from proxy.gate import make_gate
+from proxy.ingress import BodyRules, Ingress
+from proxy.patience import Patience, PatienceLimits
+from proxy.pipeline import Knowledge, Pipeline
 from proxy.telemetry.logs import Log
+from proxy.trip import Retrying
 from proxy.upstream import Upstream
 from proxy.wire.dial import Dialer, Origin
 from proxy.wire.limits import CallLimits, ServerLimits, UpstreamLimits
 from proxy.wire.pool import Pool
+from proxy.wire.replay import KeptMemory
 from proxy.wire.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from proxy.admission import Admission
+    from proxy.core.catalogue import Catalogue
     from proxy.settings import Listen, Settings
     from proxy.settings import Upstream as UpstreamSettings
 
@@ -64,22 +73,18 @@ async def _serve(settings: Settings, log: Log) -> int:
     for warning in settings.warnings:
         log.warning("settings.warning", message=warning)
     pools = _pools(settings.upstream)
-    ingress = _ingress(settings, pools, log)
+    catalogue = known.catalogue()
+    gate = make_gate(settings, catalogue, lambda message: log.warning("windows.warning", message=message))
+    ingress = _ingress(settings, catalogue, gate.admission, pools, log)
     server = Server(_server_limits(settings), ingress.handle)
     _raise_descriptor_limit(settings, log)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = _told_to_stop(loop)
     with _named("listen", settings.listen.port):
         port = await server.listen(settings.listen.host, settings.listen.port, _server_tls(settings.listen))
     with _named("admin", settings.admin.port):
         admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, settings.admin.token, lambda: not server.draining)
-    sweeper = asyncio.create_task(_sweep(_sweep_interval_s(settings), (server.sweep, *[pool.sweep for pool in pools.values()]), log))
-    gc.collect()
-    # With the usual 700, thirty requests at hand set off a collection that finds nothing: 5 % of all CPU. Each connection leaves a cycle with its
-    # parser behind, so the older generations are looked at more often: flat at 58 MB over 100,000 connections, where (10_000, 20, 50) grew by 17.
-    gc.set_threshold(10_000, 5, 5)
-    gc.freeze()  # what the start has left lives as long as the process: no collection has to look at it again
+    sweeper = asyncio.create_task(_sweep(_sweep_interval_s(settings), (server.sweep, *[pool.sweep for pool in pools.values()], gate.sweep), log))
+    _tune_garbage_collection()
     where = {"v3": settings.upstream.v3_base, "v2": settings.upstream.v2_base, "tls": bool(settings.listen.tls_certificate)}
     what = {"version": __version__, "loop": type(loop).__module__}
     log.event("proxy.listening", host=settings.listen.host, port=port, admin_port=admin_port, **where, **what)
@@ -90,12 +95,29 @@ async def _serve(settings: Settings, log: Log) -> int:
     await ingress.wait_idle(max(0.0, ends_at - loop.time()))
     await ingress.refuse_running()
     await server.close()
+    if gate.journal is not None:
+        await gate.journal.flush()
     for pool in pools.values():
         pool.close()
     await admin.cleanup()
     sweeper.cancel()
     log.event("proxy.stopped", refused_requests=left)
     return 0
+
+
+def _told_to_stop(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _tune_garbage_collection() -> None:
+    gc.collect()
+    # With the usual 700, thirty requests at hand set off a collection that finds nothing: 5 % of all CPU. Each connection leaves a cycle with its
+    # parser behind, so the older generations are looked at more often: flat at 58 MB over 100,000 connections, where (10_000, 20, 50) grew by 17.
+    gc.set_threshold(10_000, 5, 5)
+    gc.freeze()  # what the start has left lives as long as the process: no collection has to look at it again
 
 
 @contextlib.contextmanager
@@ -142,20 +164,27 @@ def _sweep_interval_s(settings: Settings) -> float:
     return min(_SWEEP_MAX_S, shortest_s / 4)
 
 
-def _ingress(settings: Settings, pools: dict[Api, Pool], log: Log) -> Ingress:
-    upstream = settings.upstream
+def _ingress(settings: Settings, catalogue: Catalogue, admission: Admission, pools: dict[Api, Pool], log: Log) -> Ingress:
+    upstream, bodies = settings.upstream, settings.bodies
     stream_s = upstream.stream_timeout_s
     handbook = known.handbook()
     caller = Upstream(pools, CallLimits(upstream.response_timeout_s, upstream.stall_timeout_s), CallLimits(stream_s, stream_s))
-    pipeline = Pipeline(caller, known.classifier(), handbook, settings.bodies.error_max_bytes)
-    return Ingress(
-        pipeline,
-        known.catalogue(),
-        handbook,
-        log,
-        {Api.V3: upstream.v3_base, Api.V2: upstream.v2_base},
-        refuse_empty_put=settings.bodies.refuse_empty_put,
-    )
+    knowledge = Knowledge(known.classifier(), handbook, bodies.error_max_bytes)
+    pipeline = Pipeline(admission, caller, knowledge, _patience(settings), _retrying(settings))
+    body_rules = BodyRules(bodies.refuse_empty_put, bodies.replay_max_bytes, KeptMemory(bodies.buffered_max_bytes))
+    return Ingress(pipeline, catalogue, handbook, log, {Api.V3: upstream.v3_base, Api.V2: upstream.v2_base}, body_rules)
+
+
+def _patience(settings: Settings) -> Patience:
+    patience = settings.patience
+    return Patience(PatienceLimits(patience.default_s, patience.max_s, patience.client_timeout_s))
+
+
+def _retrying(settings: Settings) -> Retrying:
+    retry = settings.retry
+    policy = RetryPolicy(retry.max_attempts, retry.initial_s, retry.cap_s)
+    now_s = asyncio.get_running_loop().time
+    return Retrying(policy, RetryBudget(retry.budget_ratio, now_s()), retry.idempotency_keys, random.random, now_s)
 
 
 def _pools(settings: UpstreamSettings) -> dict[Api, Pool]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from proxy.core.model import Cause, Origin
+    from proxy.errand import Errand
     from proxy.wire.head import Field
 
 # http.HTTPStatus has older names for a few; RFC 9110 section 15 has these.
@@ -19,9 +20,25 @@ REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _AT_ONCE: Final = ((b"X-Nylas-Proxy-Attempts", b"1"), (b"X-Nylas-Proxy-Waited", b"0"))
 
 
-def own_fields(request_id: str | None, attempts: int, verdict: tuple[Origin, Cause] | None) -> list[Field]:
+def waiting_fields(errand: Errand | None) -> list[Field]:
+    """How long a request waited, and what was done about its repetition."""
+    if errand is None or not errand.waited_s:
+        fields = [(b"X-Nylas-Proxy-Waited", b"0")]
+    else:
+        fields = [(b"X-Nylas-Proxy-Waited", f"{errand.waited_s:.3f}".encode())]
+    if errand is not None and errand.would_hold_s:
+        fields.append((b"X-Nylas-Proxy-Would-Hold", f"{errand.would_hold_s:.3f}".encode()))
+    if errand is not None and errand.key:
+        fields.append((b"X-Nylas-Proxy-Idempotency", b"renewed" if errand.key_renewed else b"injected"))
+    return fields
+
+
+def own_fields(request_id: str | None, errand: Errand | None, verdict: tuple[Origin, Cause] | None) -> list[Field]:
     """The fields that every answer carries, and those of an error whose body is upstream's own; `request_id` is None where upstream named one."""
-    fields = list(_AT_ONCE) if attempts == 1 else [(b"X-Nylas-Proxy-Attempts", b"%d" % attempts), (b"X-Nylas-Proxy-Waited", b"0")]
+    if errand is not None and errand.attempts == 1 and not (errand.waited_s or errand.would_hold_s or errand.key):
+        fields = list(_AT_ONCE)
+    else:
+        fields = [(b"X-Nylas-Proxy-Attempts", b"%d" % (errand.attempts if errand else 0)), *waiting_fields(errand)]
     if request_id is not None:
         fields.append((b"X-Request-Id", request_id.encode("ascii")))
     if verdict is not None:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.core.book import Admitted
     from proxy.core.model import RequestContext
+    from proxy.core.quota import Ask
     from proxy.wire.body import Body
     from proxy.wire.call import Response
     from proxy.wire.head import RequestHead, ResponseHead
+    from proxy.wire.replay import Replay
 
 
 class Errand:
@@ -20,26 +23,50 @@ class Errand:
         context: What it is.
         head: As it came.
         body: As it comes.
+        replay: What calls upstream take in the body's place, where it may be sent again; None where there is nothing to keep.
         on_interim: Told each interim answer of upstream.
         unsafe: A second one, or a lost one, would be noticed.
         raw_errors: The caller wants upstream's own error bodies.
+        key: The idempotency key that we gave it, or empty.
+        key_renewed: It is not the first one.
+        ask: What it asks of the ledger; None before it was asked.
+        admitted: What was booked for the attempt under way, or None.
+        admitted_at: When, in the loop's time.
         attempts: How often upstream was asked.
-        sent: Bytes of it have left.
+        sent: Bytes of the present attempt have left.
+        waited_s: Time spent waiting for admission and between attempts.
+        would_hold_s: How long it would have been held, where limits are only observed.
         upstream_s: Time spent waiting for upstream.
         response: What upstream answered, while its body may still come.
     """
 
-    __slots__ = ("attempts", "body", "context", "has_body", "head", "on_interim", "raw_errors", "response", "sent", "unsafe", "upstream_s")
+    __slots__ = (
+        "admitted", "admitted_at", "ask", "attempts", "body", "context", "has_body", "head", "key", "key_renewed", "on_interim", "raw_errors",
+        "replay", "response", "sent", "unsafe", "upstream_s", "waited_s", "would_hold_s",
+    )  # fmt: skip
 
     def __init__(self, context: RequestContext, head: RequestHead, body: Body, on_interim: Callable[[ResponseHead], None]) -> None:
         self.context = context
         self.head = head
         self.body = body
+        self.replay: Replay | None = None
         self.on_interim = on_interim
         self.unsafe = context.method in context.route.unsafe
         self.has_body = not (body.ended and body.received_bytes == 0)
         self.raw_errors = head.index.get(b"x-nylas-proxy-errors", b"").lower() == b"raw"
+        self.key = ""
+        self.key_renewed = False
+        self.ask: Ask | None = None
+        self.admitted: Admitted | None = None
+        self.admitted_at = 0.0
         self.attempts = 0
         self.sent = False
+        self.waited_s = 0.0
+        self.would_hold_s = 0.0
         self.upstream_s = 0.0
         self.response: Response | None = None
+
+    def let_go(self) -> None:
+        """No further call will need the body."""
+        if self.replay is not None:
+            self.replay.let_go()

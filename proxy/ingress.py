@@ -7,18 +7,19 @@ import itertools
 import re
 import secrets
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.core.decide import finishes_without_caller
-from proxy.core.events import RequestEnded
 from proxy.core.identify import collapse_leading_slashes, identify
 from proxy.core.model import Api, Cause, Origin, Problem
 from proxy.core.normalise import problem_answer
-from proxy.egress import REASONS, own_fields
+from proxy.egress import REASONS, own_fields, waiting_fields
 from proxy.errand import Errand
 from proxy.pipeline import Told
+from proxy.record import request_ended
 from proxy.wire.framing import NO_BODY
 from proxy.wire.head import Refusal, RefusalReason
+from proxy.wire.replay import KeptMemory, Replay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from proxy.pipeline import Pipeline, Relay
     from proxy.telemetry.logs import Log
     from proxy.wire.exchange import Exchange
+    from proxy.wire.framing import Framing
 
 _CAUSES: Final = {
     RefusalReason.MALFORMED: Cause.REQUEST_MALFORMED,
@@ -45,6 +47,18 @@ _BUG: Final = Problem(500, Cause.PROXY_BUG, "this proxy failed on the request; i
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
+class BodyRules(NamedTuple):
+    """What is done about request bodies: whether a v2 PUT without one is refused, up to which length one is kept, and what all may take."""
+
+    refuse_empty_put: bool
+    replay_max_bytes: int
+    kept: KeptMemory
+
+    def cap_for(self, framing: Framing) -> int:
+        """Return how much of a body to keep; nothing of one that is known to be too long."""
+        return self.replay_max_bytes if framing.length_bytes <= self.replay_max_bytes else 0
+
+
 class Ingress:
     """Takes each request of the wire and answers it."""
 
@@ -55,15 +69,14 @@ class Ingress:
         handbook: Handbook,
         log: Log,
         public_hosts: Mapping[Api, str],
-        *,
-        refuse_empty_put: bool,
+        bodies: BodyRules,
     ) -> None:
         self._pipeline = pipeline
         self._catalogue = catalogue
         self._handbook = handbook
         self._log = log
         self._public_hosts = public_hosts
-        self._refuse_empty_put = refuse_empty_put
+        self._bodies = bodies
         self._running: dict[Exchange, asyncio.Task[None]] = {}
         self._id_prefix = secrets.token_hex(6)
         self._ids = itertools.count(1)
@@ -91,16 +104,17 @@ class Ingress:
             task.cancel()
             if not exchange.gone and exchange.head is not None:
                 exchange.closes = True
-                self._tell_problem(exchange, self._context(exchange), _SHUTTING_DOWN, attempts=0)
+                self._tell_problem(exchange, self._context(exchange), _SHUTTING_DOWN)
         if tasks:
             await asyncio.wait(tasks)
 
     async def _serve(self, exchange: Exchange) -> None:
         context = self._context(exchange)
         try:
-            problem = await self._empty_put(exchange) if self._refuse_empty_put and context.method == "PUT" and context.route.api is Api.V2 else None
+            is_v2_put = context.method == "PUT" and context.route.api is Api.V2
+            problem = await self._empty_put(exchange) if is_v2_put and self._bodies.refuse_empty_put else None
             if problem is not None:
-                self._tell_problem(exchange, context, problem, attempts=0)
+                self._tell_problem(exchange, context, problem)
             elif context.route.hosted_auth and context.method in {"GET", "HEAD"}:
                 self._redirect(exchange, context)
             else:
@@ -113,7 +127,7 @@ class Ingress:
             if exchange.answering:
                 exchange.cut_off()
             else:
-                self._tell_problem(exchange, context, _BUG, attempts=0)
+                self._tell_problem(exchange, context, _BUG)
         finally:
             del self._running[exchange]
 
@@ -123,20 +137,29 @@ class Ingress:
             self._record(exchange, context, None, 0, None)
             return
         errand = Errand(context, exchange.head, exchange.body, exchange.inform)
+        if errand.has_body:
+            errand.replay = Replay(exchange.body, self._bodies.kept, self._bodies.cap_for(exchange.head.framing))
         exchange.on_gone = lambda: self._caller_left(exchange, errand)
+        try:
+            await self._answer(exchange, context, errand)
+        finally:
+            self._pipeline.leave(errand)
+
+    async def _answer(self, exchange: Exchange, context: RequestContext, errand: Errand) -> None:
         try:
             result = await self._pipeline.run(errand)
         except asyncio.CancelledError:
             if exchange.gone:
                 self._record(exchange, context, errand, 0, None)
             raise
+        errand.let_go()
         broken_by = exchange.body.broken
         if isinstance(result, Told) and isinstance(broken_by, Refusal):
-            self._tell_problem(exchange, context, _problem_of(broken_by), attempts=errand.attempts)
+            self._tell_problem(exchange, context, _problem_of(broken_by), errand)
         elif isinstance(result, Told) and broken_by is not None:
             self._record(exchange, context, errand, 0, None)  # the caller left in the middle of its upload: there is nobody to tell
         elif isinstance(result, Told):
-            self._tell(exchange, result.answer, result.reason)
+            self._tell(exchange, result.answer, errand, result.reason)
             told_id = next((value for name, value in result.answer.fields if name.lower() == b"x-request-id"), b"")
             self._record(exchange, context, errand, result.answer.status, (result.origin, result.cause), told_id, result.detail)
         else:
@@ -172,23 +195,24 @@ class Ingress:
 
     def _refuse(self, exchange: Exchange) -> None:
         assert exchange.refusal is not None  # noqa: S101 - an exchange without a head has one
-        self._tell_problem(exchange, None, _problem_of(exchange.refusal), attempts=0)
+        self._tell_problem(exchange, None, _problem_of(exchange.refusal))
 
-    def _tell_problem(self, exchange: Exchange, context: RequestContext | None, problem: Problem, attempts: int) -> None:
+    def _tell_problem(self, exchange: Exchange, context: RequestContext | None, problem: Problem, errand: Errand | None = None) -> None:
         request_id = self._next_id() if context is None else context.request_id
+        attempts = 0 if errand is None else errand.attempts
         answer = problem_answer(problem, context, handbook=self._handbook, request_id=request_id, attempts=attempts, now=time.time())
-        self._tell(exchange, answer)
+        self._tell(exchange, answer, errand)
         self._record(exchange, context, None, problem.status, (problem.origin, problem.cause), request_id.encode(), problem.message)
 
-    def _tell(self, exchange: Exchange, answer: ErrorAnswer, reason: bytes = b"") -> None:
+    def _tell(self, exchange: Exchange, answer: ErrorAnswer, errand: Errand | None, reason: bytes = b"") -> None:
         body = b"" if exchange.head is not None and exchange.head.method == b"HEAD" else answer.body
-        fields = [*answer.fields, (b"X-Nylas-Proxy-Waited", b"0")]
+        fields = [*answer.fields, *waiting_fields(errand)]
         exchange.answer(answer.status, reason or REASONS.get(answer.status, b""), fields, NO_BODY, body)
 
     def _redirect(self, exchange: Exchange, context: RequestContext) -> None:
         """Hosted authentication happens in a browser, which must not need this proxy: send it to the public host."""
         location = self._public_hosts[context.route.api].encode() + context.target
-        fields = [(b"Location", location), (b"Content-Length", b"0"), *own_fields(context.request_id, 0, None)]
+        fields = [(b"Location", location), (b"Content-Length", b"0"), *own_fields(context.request_id, None, None)]
         exchange.answer(302, REASONS[302], fields, NO_BODY, b"")
         self._record(exchange, context, None, 302, None)
 
@@ -196,7 +220,7 @@ class Ingress:
         head = relay.response.head
         fields = head.end_to_end()
         request_id = None if b"x-request-id" in head.index else context.request_id
-        fields += own_fields(request_id, errand.attempts, _pair(relay.verdict))
+        fields += own_fields(request_id, errand, _pair(relay.verdict))
         exchange.answer(head.status, head.reason, fields, head.framing, relay.response.body)
 
     def _record(
@@ -210,26 +234,7 @@ class Ingress:
         detail: str | None = None,
     ) -> None:
         """One line per request, when it is over, under the id that the caller was told."""
-        ended = "caller_left" if exchange.gone else "cut" if exchange.cut else "complete"
-        origin, cause = verdict or (None, None)
-        self._log.request(
-            RequestEnded(
-                told_id.decode("latin-1") or (context.request_id if context else ""),
-                context.route.api if context else "-",
-                context.route.name if context else "-",
-                context.method if context else "-",
-                status,
-                cause,
-                origin,
-                detail,
-                ended,
-                errand.attempts if errand else 0,
-                time.monotonic() - exchange.started_at,
-                errand.upstream_s if errand else 0.0,
-                exchange.sent_bytes,
-            )
-        )
-
+        self._log.request(request_ended(exchange, context, errand, status, verdict, told_id, detail))
 
 def _pair(verdict: Verdict | None) -> tuple[Origin, Cause] | None:
     return None if verdict is None else (verdict.origin, verdict.cause)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
-from proxy.core.decide import Again, Answer, TransportFailure, decide
-from proxy.core.model import Reply
-from proxy.core.normalise import normalise, problem_answer
+from proxy.core.decide import Again, Answer, Pass
+from proxy.core.model import Cause, Problem, Reply, Verdict
+from proxy.core.normalise import entry_of, normalise, problem_answer
+from proxy.core.outcome import THROTTLES, ErrorReply, TransportFailure, is_not_ready
+from proxy.trip import Trip
 
 if TYPE_CHECKING:
+    from proxy.admission import Admission
     from proxy.core.classify import Classifier
     from proxy.core.handbook import Handbook
-    from proxy.core.model import Cause, ErrorAnswer, Origin, Verdict
+    from proxy.core.model import ErrorAnswer, Origin
     from proxy.errand import Errand
+    from proxy.patience import Patience
+    from proxy.trip import Retrying
     from proxy.upstream import Upstream
     from proxy.wire.call import Response
 
 _FIRST_ERROR_STATUS: Final = 400
+_TOO_MANY_REQUESTS: Final = 429
+_BODY_BROKEN: Final = Problem(400, Cause.REQUEST_MALFORMED, "the request's body broke off")
 _READABLE_CODINGS: Final = frozenset({b"", b"identity", b"gzip", b"x-gzip", b"deflate"})
 
 
@@ -38,54 +46,172 @@ class Told(NamedTuple):
     detail: str | None = None
 
 
-class Pipeline:
-    """Forwards, classifies, decides, normalises."""
+class Reading(NamedTuple):
+    """What is made of an error of upstream.
 
-    def __init__(self, upstream: Upstream, classifier: Classifier, handbook: Handbook, error_max_bytes: int) -> None:
+    Attributes:
+        reply: The error, its body as far as it is read.
+        verdict: What it means; the time that it closes a door for, where it does.
+        outcome: The same for the decision.
+        held_s: For how long admission holds the request now, or None.
+        untouched: The body stays with the response: the caller gets it as it is.
+    """
+
+    reply: Reply
+    verdict: Verdict
+    outcome: ErrorReply
+    held_s: float | None
+    untouched: bool
+
+
+class Knowledge(NamedTuple):
+    """What errors are told apart and told by."""
+
+    classifier: Classifier
+    handbook: Handbook
+    error_max_bytes: int
+
+
+class Pipeline:
+    """Admits, forwards, classifies, decides, normalises."""
+
+    def __init__(self, admission: Admission, upstream: Upstream, knowledge: Knowledge, patience: Patience, retrying: Retrying) -> None:
+        self._admission = admission
         self._upstream = upstream
-        self._classifier = classifier
-        self._handbook = handbook
-        self._error_max_bytes = error_max_bytes
+        self._classifier, self._handbook, self._error_max_bytes = knowledge
+        self._patience = patience
+        self._retrying = retrying
 
     async def run(self, errand: Errand) -> Relay | Told:
         """Bring the request to upstream and say what to tell the caller."""
-        while True:
-            # Admission has its place here: every attempt, the first and the repeated one, will ask the ledger before it goes.
-            errand.attempts += 1
-            started_at = time.monotonic()
-            outcome = await self._upstream.attempt(errand)
-            errand.upstream_s += time.monotonic() - started_at
-            if not isinstance(outcome, TransportFailure):
-                errand.response = outcome
-                return await self._conclude(errand, outcome)
-            context = errand.context
-            match decide(outcome, method=context.method, has_body=errand.has_body, unsafe=errand.unsafe, attempts=errand.attempts):
-                case Again():
-                    continue
-                case Answer(problem):
-                    answer = problem_answer(
-                        problem, context, handbook=self._handbook, request_id=context.request_id, attempts=errand.attempts, now=time.time()
-                    )
-                    return Told(answer, problem.cause, problem.origin, detail=problem.message)
-                case unreachable:
-                    assert_never(unreachable)
+        ends_at = self._retrying.now_s() + self._patience.of(errand.head, errand.context.route)
+        trip = Trip(errand, ends_at, self._retrying)
+        try:
+            while True:
+                problem = await self._admission.enter(errand, trip.time_left_s())
+                if problem is None and errand.body.broken is not None:
+                    problem = _BODY_BROKEN  # while it waited
+                if problem is not None:
+                    return self._told_problem(errand, trip.with_doubt(problem))
+                done = await self._attempt(errand, trip)
+                if done is not None:
+                    return done
+        except BaseException:
+            self.leave(errand)
+            raise
 
-    async def _conclude(self, errand: Errand, response: Response) -> Relay | Told:
-        """Relay a success as it is; read, judge and normalise an error."""
-        head = response.head
-        if head.status < _FIRST_ERROR_STATUS:
-            return Relay(response, None)
-        fields = tuple(head.end_to_end())
-        if errand.raw_errors or errand.context.method == "HEAD" or head.index.get(b"content-encoding", b"").lower() not in _READABLE_CODINGS:
-            reply = Reply(head.status, fields, b"")
-            return Relay(response, self._classifier.classify(reply, errand.context, now=time.time()))
+    def leave(self, errand: Errand) -> None:
+        """The request is over, its answer told or its caller gone: nothing is held for it any more."""
+        self._admission.leave(errand, succeeded=False)
+        errand.let_go()
+
+    async def _attempt(self, errand: Errand, trip: Trip) -> Relay | Told | None:
+        """Ask upstream once; None where it is to be asked again, after the wait for that."""
+        errand.attempts += 1
+        if errand.attempts == 1:
+            self._retrying.budget.deposit()
         started_at = time.monotonic()
-        body, cut = await response.body.read(self._error_max_bytes)
-        errand.upstream_s += time.monotonic() - started_at
-        if cut:
-            response.abandon()
-        now = time.time()
-        reply = Reply(head.status, fields, body, cut)
-        verdict = self._classifier.classify(reply, errand.context, now=now)
-        answer = normalise(reply, errand.context, verdict, handbook=self._handbook, attempts=errand.attempts, now=now)
-        return Told(answer, verdict.cause, verdict.origin, head.reason)
+        outcome = await self._upstream.attempt(errand, self._admission.left)
+        upstream_s = time.monotonic() - started_at
+        errand.upstream_s += upstream_s
+        if isinstance(outcome, TransportFailure):
+            self._admission.leave(errand, succeeded=False)
+            return await self._after_failure(errand, trip, outcome)
+        self._patience.note(errand.context.route, upstream_s)
+        errand.response = outcome
+        self._admission.answered(errand, outcome.head)
+        if outcome.head.status < _FIRST_ERROR_STATUS and not self._is_not_ready(errand, outcome):
+            self._admission.probed(errand)
+            return Relay(outcome, None)
+        return await self._after_error(errand, trip, outcome)
+
+    async def _after_failure(self, errand: Errand, trip: Trip, failure: TransportFailure) -> Told | None:
+        match trip.decide(failure, held_s=None):
+            case Again() as again:
+                await self._pause(errand, trip, again)
+                return None
+            case Answer(problem):
+                return self._told_problem(errand, problem)
+            case Pass():
+                raise RuntimeError("a failure has no answer to pass on")
+            case unreachable:
+                assert_never(unreachable)
+
+    async def _after_error(self, errand: Errand, trip: Trip, response: Response) -> Relay | Told | None:
+        reading = await self._read(errand, response)
+        self._admission.leave(errand, succeeded=reading.verdict.cause not in THROTTLES)
+        match trip.decide(reading.outcome, held_s=reading.held_s):
+            case Again() as again:
+                response.abandon()  # an upload that it answered early ends with it
+                errand.response = None
+                await self._pause(errand, trip, again)
+                return None
+            case Pass(may_have_happened):
+                return self._told_error(errand, response, reading, may_have_happened=may_have_happened)
+            case Answer():
+                raise RuntimeError("an error of upstream is passed on")
+            case unreachable:
+                assert_never(unreachable)
+
+    async def _read(self, errand: Errand, response: Response) -> Reading:
+        """Read, judge, and close the doors that the answer names."""
+        head, context = response.head, errand.context
+        fields = tuple(head.end_to_end())
+        untouched = errand.raw_errors or context.method == "HEAD" or head.index.get(b"content-encoding", b"").lower() not in _READABLE_CODINGS
+        untouched |= head.status < _FIRST_ERROR_STATUS
+        reply = Reply(head.status, fields, b"")
+        if head.status == _TOO_MANY_REQUESTS and not (untouched or response.body.ended):
+            # Nobody else goes while the rest of the answer, which may say more, is still on its way.
+            self._admission.throttled(errand, self._classifier.classify(reply, context, now=time.time()), head.status, 0.0)
+        if not untouched:
+            started_at = time.monotonic()
+            body, cut = await response.body.read(self._error_max_bytes)
+            errand.upstream_s += time.monotonic() - started_at
+            if cut:
+                response.abandon()
+            reply = Reply(head.status, fields, body, cut)
+        verdict = self._classifier.classify(reply, context, now=time.time())
+        closed_s = self._admission.throttled(errand, verdict, head.status, self._retrying.roll())
+        if closed_s is not None:
+            verdict = Verdict(verdict.cause, verdict.origin, closed_s)
+        outcome = ErrorReply(
+            head.status,
+            verdict,
+            retryable=self._handbook.retryable(entry_of(reply, context, verdict, self._handbook)),
+            by_nylas=b"json" in head.index.get(b"content-type", b""),
+            replayed=head.index.get(b"idempotent-response", b"").lower() == b"true",
+        )
+        return Reading(reply, verdict, outcome, closed_s if self._admission.enforces else None, untouched)
+
+    def _is_not_ready(self, errand: Errand, response: Response) -> bool:
+        return is_not_ready(response.head.status, errand.context, errand.head.index.get(b"accept", b""))
+
+    async def _pause(self, errand: Errand, trip: Trip, again: Again) -> None:
+        """Wait for the backoff; a caller who leaves meanwhile leaves at once."""
+        errand.sent = False
+        trip.note(again)
+        if again.wait_s:
+            errand.waited_s += again.wait_s
+            await asyncio.sleep(again.wait_s)
+
+    def _told_error(self, errand: Errand, response: Response, reading: Reading, *, may_have_happened: bool) -> Relay | Told:
+        verdict = reading.verdict
+        if reading.untouched:
+            return Relay(response, verdict if response.head.status >= _FIRST_ERROR_STATUS else None)
+        answer = normalise(
+            reading.reply,
+            errand.context,
+            verdict,
+            handbook=self._handbook,
+            attempts=errand.attempts,
+            now=time.time(),
+            may_have_happened=may_have_happened,
+        )
+        return Told(answer, verdict.cause, verdict.origin, response.head.reason)
+
+    def _told_problem(self, errand: Errand, problem: Problem) -> Told:
+        context = errand.context
+        answer = problem_answer(
+            problem, context, handbook=self._handbook, request_id=context.request_id, attempts=errand.attempts, now=time.time()
+        )
+        return Told(answer, problem.cause, problem.origin, detail=problem.message)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from proxy.core.decide import TransportFailure
 from proxy.core.model import Api, Cause
+from proxy.core.outcome import TransportFailure
 from proxy.wire.call import Call, CallEnd, CallFailure, Response
 from proxy.wire.head import render_request
 from proxy.wire.pool import NO_MATTER_HOW_LONG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from proxy.errand import Errand
     from proxy.wire.limits import CallLimits
@@ -44,8 +44,11 @@ class Upstream:
         self._limits = limits
         self._stream_limits = stream_limits
 
-    async def attempt(self, errand: Errand) -> Response | TransportFailure:
-        """Send the request once and wait for the response's head; a cancelled attempt closes its connection."""
+    async def attempt(self, errand: Errand, on_leaving: Callable[[Errand], None]) -> Response | TransportFailure:
+        """Send the request once and wait for the response's head; a cancelled attempt closes its connection.
+
+        `on_leaving` is told when there is a connection and the request goes out on it now.
+        """
         context = errand.context
         pool = self._pools[context.route.api]
         # Whose call it is, for the caps on connections: the grant's, else the credential's, which never leaves this process' memory.
@@ -53,10 +56,13 @@ class Upstream:
         connection = pool.acquire_now(key, idle_max_s) or await pool.acquire(key, idle_max_s)
         if isinstance(connection, CallFailure):
             return _translated(connection)
-        head = render_request(errand.head, context.target, pool.dialer.origin.authority, PRIVATE_PREFIX)
+        extra = ((b"Idempotency-Key", errand.key.encode()),) if errand.key else ()
+        head = render_request(errand.head, context.target, pool.dialer.origin.authority, PRIVATE_PREFIX, extra)
         limits = self._stream_limits if context.route.long_lived else self._limits
+        on_leaving(errand)
         errand.sent = True
-        call = Call(head, errand.head.method, errand.head.framing, errand.body, limits, errand.on_interim, PRIVATE_PREFIX)
+        body = errand.replay or errand.body
+        call = Call(head, errand.head.method, errand.head.framing, body, limits, errand.on_interim, PRIVATE_PREFIX)
         try:
             result = await connection.send(call)
         except asyncio.CancelledError:

@@ -70,6 +70,7 @@ class Log:
             ended.attempts,
             # Not round(): it formats and parses a decimal string, three times a microsecond here.
             int(ended.duration_s * 1e6) / 1e3,
+            int(ended.waited_s * 1e6) / 1e3,
             int(ended.upstream_s * 1e6) / 1e3,
             ended.sent_bytes,
         )
@@ -99,6 +100,7 @@ class _AccessLine(msgspec.Struct, tag_field="event", tag="request"):
     ended: str
     attempts: int
     duration_ms: float
+    waited_ms: float
     upstream_ms: float
     sent_bytes: int
 

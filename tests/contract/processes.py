@@ -70,6 +70,10 @@ def proxy(v3_url: str, v2_url: str, **settings: str) -> Iterator[str]:
         "LISTEN__PORT": "0",
         "ADMIN__PORT": "0",
         "LOG__FORMAT": "json",
+        # What is compared is one answer: nothing is held behind an earlier one, nothing repeated.
+        "LIMITS__MODE": "observe",
+        "RETRY__MAX_ATTEMPTS": "1",
+        "RETRY__IDEMPOTENCY_KEYS": "false",
         "UPSTREAM__V3_URL": v3_url,
         "UPSTREAM__V2_URL": v2_url,
         **{name.upper(): value for name, value in settings.items()},

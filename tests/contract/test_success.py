@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CALLS = [(sdk, f"success.{call}") for sdk, calls in SUCCEEDING.items() for call in calls]
 SUCCESSES = [(sdk, case) for sdk, case in CALLS if not case.endswith(".missing")]  # these are here for their awkward targets alone
 # What the two ways differ in by right: the clock, the host and the connection (RFC 9110 7.6.1), and what the proxy adds.
-RESPONSE_FIELDS_OF_A_WAY = {"date", "connection", "keep-alive", "x-nylas-proxy-attempts", "x-nylas-proxy-waited"}
+RESPONSE_FIELDS_OF_A_WAY = {"date", "connection", "keep-alive", "x-nylas-proxy-attempts", "x-nylas-proxy-waited", "x-nylas-proxy-would-hold"}
 REQUEST_FIELDS_OF_A_WAY = {"host", "connection"}
 
 

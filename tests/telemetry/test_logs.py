@@ -26,6 +26,7 @@ ENDED = RequestEnded(
     ended="complete",
     attempts=1,
     duration_s=0.0123456,
+    waited_s=0.0021,
     upstream_s=0.01,
     sent_bytes=12,
 )
@@ -60,6 +61,7 @@ def test_a_request_is_one_json_object_on_one_line(written: tuple[int, Callable[[
         "ended": "complete",
         "attempts": 1,
         "duration_ms": 12.345,
+        "waited_ms": 2.1,
         "upstream_ms": 10.0,
         "sent_bytes": 12,
     }

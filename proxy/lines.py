@@ -1,0 +1,146 @@
+"""Who stands where before the ledger.
+
+Requests of one grant with exactly the same claims and scopes form a line. The head of each line may stand in the row of what holds it: a limit, a
+cap, a window that other lines meet as well. Only who is first in both asks the ledger.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from proxy.core.book import Held
+    from proxy.core.quota import Ask
+
+LineKey = tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
+class Waiter:
+    """One request that waits.
+
+    Attributes:
+        ask: What it asks.
+        deadline: When its patience ends, in the loop's time.
+        line: Where it stands.
+        row: The key of what holds it, once it is the head of its line; or empty.
+        held: What the ledger last said to it, or to the one whose place it took; None when it is to ask.
+        last_held: The same, kept when it is to ask.
+        until: When that is worth another question.
+        call: What to wake it by.
+    """
+
+    __slots__ = ("ask", "call", "deadline", "held", "last_held", "line", "row", "until")
+
+    def __init__(self, ask: Ask, deadline: float) -> None:
+        self.ask = ask
+        self.deadline = deadline
+        self.line = line_key(ask)
+        self.row = ""
+        self.held: Held | None = None
+        self.last_held: Held | None = None
+        self.until = 0.0
+        self.call: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Let it ask."""
+        self.held = None
+        if self.call is not None and not self.call.done():
+            self.call.set_result(None)
+
+
+class Lines:
+    """All who wait. Dictionaries are used for their order and for leaving from the middle at no cost."""
+
+    def __init__(self) -> None:
+        self._lines: dict[LineKey, dict[Waiter, None]] = {}
+        self._rows: dict[str, dict[Waiter, None]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def has_before(self, ask: Ask) -> bool:
+        """Tell whether somebody waits whom this request may not overtake."""
+        return bool(self._lines) and (line_key(ask) in self._lines or self._row_of_others(ask) is not None)
+
+    def add(self, waiter: Waiter, held: Held | None, until: float) -> None:
+        """Stand at the end of the line; the first of a new line, unless the ledger has held it already, behind the heads of others."""
+        line = self._lines.setdefault(waiter.line, {})
+        line[waiter] = None
+        if held is not None:
+            self.hold(waiter, held, until)
+        elif len(line) == 1 and (key := self._row_of_others(waiter.ask)) is not None:
+            self._join_row(waiter, key, next(iter(self._rows[key])))
+
+    def hold(self, waiter: Waiter, held: Held, until: float) -> None:
+        """Stand in the row of what holds, at its end unless it stands there already."""
+        waiter.held = waiter.last_held = held
+        waiter.until = until
+        if waiter.row != held.key:
+            self._leave_row(waiter)
+            waiter.row = held.key
+            self._rows.setdefault(held.key, {})[waiter] = None
+
+    def is_first(self, waiter: Waiter) -> bool:
+        """Tell whether it is its turn to ask."""
+        return self.head_of(waiter) is waiter and (not waiter.row or next(iter(self._rows[waiter.row])) is waiter)
+
+    def head_of(self, waiter: Waiter) -> Waiter:
+        """Return the head of its line."""
+        return next(iter(self._lines[waiter.line]))
+
+    def first_held_by(self, key: str) -> Waiter | None:
+        """Return who asks next about what was freed."""
+        return next(iter(self._rows.get(key, ())), None)
+
+    def units_before(self, waiter: Waiter, key: str) -> int:
+        """Return what `key` is asked for by those before it, itself included, if lines take turns."""
+        units = 0
+        for other in self._lines[waiter.line]:
+            units += sum(claim.cost for claim in other.ask.claims if claim.key == key)
+            if other is waiter:
+                break
+        return units * max(1, len(self._rows.get(key, ())))
+
+    def leave(self, waiter: Waiter) -> None:
+        """Go from where it stands. Its line's next head takes a place at the end of the row: the other lines' turn first."""
+        line, key = self._lines[waiter.line], waiter.row
+        was_first = next(iter(line)) is waiter
+        del line[waiter]
+        self._leave_row(waiter)
+        if not line:
+            del self._lines[waiter.line]
+        elif was_first:
+            following = next(iter(line))
+            if key in self._rows:
+                self._join_row(following, key, waiter)
+            else:
+                following.wake()
+
+    def _row_of_others(self, ask: Ask) -> str | None:
+        keys = (*(claim.key for claim in ask.claims), *(cap.key for cap in ask.caps), *ask.scopes)
+        return next((key for key in keys if key in self._rows), None)
+
+    def _join_row(self, waiter: Waiter, key: str, other: Waiter) -> None:
+        """Stand at the end of a row, held by what `other`, who stands or stood there, is held by."""
+        waiter.held = waiter.last_held = other.last_held
+        waiter.until, waiter.row = other.until, key
+        self._rows.setdefault(key, {})[waiter] = None
+
+    def _leave_row(self, waiter: Waiter) -> None:
+        key, waiter.row = waiter.row, ""
+        row = self._rows.get(key)
+        if row is None:
+            return
+        was_first = next(iter(row)) is waiter
+        del row[waiter]
+        if not row:
+            del self._rows[key]
+        elif was_first:
+            next(iter(row)).wake()
+
+
+def line_key(ask: Ask) -> LineKey:
+    """Return what requests must share to stand in one line."""
+    return ask.subject, tuple(claim.key for claim in ask.claims), tuple(cap.key for cap in ask.caps), ask.scopes

@@ -1,0 +1,191 @@
+"""Who may ask the ledger next, within this process.
+
+Requests of one grant with exactly the same claims form a line, first come first served. The head of a line asks the ledger. Where something holds it
+that other lines share (the application's limit, a window), it joins that thing's row, one head from each line, and only the first in the row asks
+again: so lines take turns, one greedy mailbox cannot hold up the others, and one freed unit wakes one request. A request that leaves
+frees its place at once.
+
+The wait is predicted before it begins. One that would outlast the request's patience is refused at once, with that prediction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from proxy.core.book import Admitted, HeldBy
+from proxy.lines import Lines, Waiter
+from proxy.metronome import Metronomes
+
+if TYPE_CHECKING:
+    from proxy.core.book import Held
+    from proxy.core.quota import Ask
+    from proxy.ledger import Ledger
+
+_US: Final = 1e6
+_UNKNOWN_WAIT_S: Final = 1.0
+"""What is told of a wait that ends when somebody else is done: a place in flight, a probe."""
+
+
+class Entered(NamedTuple):
+    """Go.
+
+    Attributes:
+        admitted: What was booked.
+        waited_s: How long that took.
+    """
+
+    admitted: Admitted
+    waited_s: float
+
+
+class TurnedAway(NamedTuple):
+    """The wait would outlast the request's patience.
+
+    Attributes:
+        wait_s: How long it would be, as far as known.
+        held: What holds it; None where too many wait already.
+        waited_s: How long it waited before that was clear.
+    """
+
+    wait_s: float
+    held: Held | None
+    waited_s: float
+
+
+class Turnstile:
+    """Lets requests through to the ledger.
+
+    Args:
+        ledger: Whom to ask.
+        max_waiting: One more is turned away.
+        poll_s: How often to ask again about what others may free without this process hearing of it; None where it hears of everything.
+
+    Attributes:
+        waiting: How many wait.
+    """
+
+    def __init__(self, ledger: Ledger, max_waiting: int, poll_s: float | None = None) -> None:
+        self._ledger = ledger
+        self._max_waiting = max_waiting
+        self._poll_s = poll_s
+        self._lines = Lines()
+        self._metronomes = Metronomes()
+        self._loop = asyncio.get_running_loop()
+        self.waiting = 0
+
+    async def enter(self, ask: Ask, patience_s: float) -> Entered | TurnedAway:
+        """Wait for the turn of a request, as long as `patience_s` at most. Whoever is cancelled here has booked nothing."""
+        held: Held | None = None
+        if not self._lines.has_before(ask) and not self._metronomes.concern(ask.scopes):
+            result = await self._ledger.admit(ask)
+            if isinstance(result, Admitted):
+                self._pace(result)
+                return Entered(result, 0.0)
+            held = result
+        if self.waiting >= self._max_waiting:
+            return TurnedAway(_UNKNOWN_WAIT_S, None, 0.0)
+        started_at = self._loop.time()
+        waiter = Waiter(ask, started_at + patience_s)
+        self._lines.add(waiter, held, 0.0 if held is None else self._until(held))
+        self.waiting += 1
+        try:
+            result_or_refusal = self._predicted_refusal(waiter) or await self._turn(waiter)
+        finally:
+            self.waiting -= 1
+            self._lines.leave(waiter)
+        waited_s = self._loop.time() - started_at
+        if isinstance(result_or_refusal, TurnedAway):
+            return result_or_refusal._replace(waited_s=waited_s)
+        return Entered(result_or_refusal, waited_s)
+
+    def wake(self, key: str) -> None:
+        """Let the first who is held by `key` ask again: something was freed."""
+        first = self._lines.first_held_by(key)
+        if first is not None:
+            first.wake()
+
+    def reopened(self, scope: str) -> None:
+        """Begin to pace a scope whose window has ended, and let the first go."""
+        self._metronomes.begin(scope, self._loop.time())
+        self.wake(scope)
+
+    def closed(self, scope: str) -> None:
+        """A window has opened: there is nothing to pace."""
+        self._metronomes.end(scope)
+
+    def sweep(self) -> None:
+        """Forget what is paced no longer."""
+        self._metronomes.sweep(self._loop.time())
+
+    def _pace(self, admitted: Admitted) -> None:
+        for scope, age_us in admitted.reopened_us:
+            self._metronomes.begin(scope, self._loop.time() - age_us / _US)
+
+    async def _turn(self, waiter: Waiter) -> Admitted | TurnedAway:
+        """Wait until the ledger lets the request go, or until that is hopeless."""
+        while True:
+            if waiter.held is None and self._lines.is_first(waiter):
+                await self._metronomes.tick(waiter.ask.scopes)
+                result = await self._ledger.admit(waiter.ask)
+                if isinstance(result, Admitted):
+                    self._pace(result)
+                    return result
+                self._lines.hold(waiter, result, self._until(result))
+            refusal = self._known_refusal(waiter)
+            if refusal is not None:
+                return refusal
+            await self._sleep(waiter)
+            if self._lines.is_first(waiter):
+                waiter.held = None
+
+    def _until(self, held: Held) -> float:
+        """When it is worth asking again."""
+        wait_s = held.wait_us / _US
+        return self._loop.time() + (wait_s if _is_known(held) or self._poll_s is None else min(wait_s, self._poll_s))
+
+    async def _sleep(self, waiter: Waiter) -> None:
+        """Until it is called, its next question is due, or its patience ends."""
+        until = min(waiter.until, waiter.deadline) if waiter.held is not None and self._lines.is_first(waiter) else waiter.deadline
+        waiter.call = self._loop.create_future()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await waiter.call
+
+    def _known_refusal(self, waiter: Waiter) -> TurnedAway | None:
+        """Refuse where the patience has ended, or would before the wait that the ledger named."""
+        now, held = self._loop.time(), waiter.held
+        if held is not None and _is_known(held) and waiter.until > waiter.deadline:
+            return TurnedAway(max(waiter.until - now, self._predicted_s(waiter)), held, 0.0)
+        if now >= waiter.deadline:
+            return TurnedAway(max(_UNKNOWN_WAIT_S, self._predicted_s(waiter)), waiter.last_held or self._lines.head_of(waiter).last_held, 0.0)
+        return None
+
+    def _predicted_refusal(self, waiter: Waiter) -> TurnedAway | None:
+        """Refuse one whose turn in its line would come too late."""
+        held = waiter.last_held or self._lines.head_of(waiter).last_held
+        if held is None:
+            return None
+        wait_s = self._predicted_s(waiter)
+        if not _is_known(held) and waiter.deadline > self._loop.time():
+            return None
+        return TurnedAway(wait_s, held, 0.0) if self._loop.time() + wait_s > waiter.deadline else None
+
+    def _predicted_s(self, waiter: Waiter) -> float:
+        """How long until the request has its turn, as far as known here: those before it go first, and lines that share a row take turns."""
+        told = waiter if waiter.last_held is not None else self._lines.head_of(waiter)
+        held = told.last_held
+        if held is None:
+            return 0.0
+        if not _is_known(held):
+            return _UNKNOWN_WAIT_S
+        known_s = max(0.0, told.until - self._loop.time())
+        claim = next((claim for claim in waiter.ask.claims if claim.key == held.key), None)
+        if held.by is not HeldBy.LIMIT or claim is None:
+            return known_s
+        return max(known_s, self._ledger.forecast_us(claim, self._lines.units_before(waiter, claim.key)) / _US)
+
+
+def _is_known(held: Held) -> bool:
+    return held.by is HeldBy.LIMIT or (held.by is HeldBy.WINDOW and not held.probing)

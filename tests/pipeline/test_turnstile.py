@@ -1,0 +1,246 @@
+"""Who goes when; the loop's time is fast-forwarded."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.asks import SECOND_US, a_cap, a_claim, an_ask, an_opening
+from pipeline.fast_time import fast_forwarded
+from proxy.core.book import HeldBy
+from proxy.ledger.local import LocalLedger
+from proxy.turnstile import Entered, TurnedAway, Turnstile
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from proxy.core.quota import Ask
+
+
+class Gate:
+    """A turnstile before a ledger that lives in the loop's time, and what came of it."""
+
+    def __init__(self, max_waiting: int = 10_000) -> None:
+        loop = asyncio.get_running_loop()
+        self.ledger = LocalLedger(lambda: round(loop.time() * SECOND_US))
+        self.turnstile = Turnstile(self.ledger, max_waiting)
+        self.began_at = loop.time()
+        self.went: list[tuple[str, float]] = []
+
+    async def pass_through(self, name: str, ask: Ask, patience_s: float = 1000.0) -> Entered | TurnedAway:
+        result = await self.turnstile.enter(ask, patience_s)
+        if isinstance(result, Entered):
+            self.went.append((name, round(asyncio.get_running_loop().time() - self.began_at, 3)))
+        return result
+
+    def start(self, name: str, ask: Ask, patience_s: float = 1000.0) -> asyncio.Task[Entered | TurnedAway]:
+        return asyncio.get_running_loop().create_task(self.pass_through(name, ask, patience_s))
+
+    def release(self, ask: Ask) -> None:
+        self.ledger.release(ask)
+        for cap in ask.caps:
+            self.turnstile.wake(cap.key)
+
+
+async def soon() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@fast_forwarded
+async def test_what_fits_goes_at_once() -> None:
+    gate = Gate()
+    results = [await gate.pass_through(name, an_ask(a_claim())) for name in "ab"]
+    assert [result.waited_s for result in results] == [0.0, 0.0]
+    assert gate.turnstile.waiting == 0
+
+
+@fast_forwarded
+async def test_a_line_goes_in_order_as_units_come_back() -> None:
+    gate = Gate()
+    await asyncio.gather(*(gate.start(name, an_ask(a_claim())) for name in "abcde"))
+    assert gate.went == [("a", 0.0), ("b", 0.0), ("c", 1.0), ("d", 1.0), ("e", 2.0)]
+
+
+@fast_forwarded
+async def test_a_latecomer_does_not_overtake_the_line() -> None:
+    gate = Gate()
+    tasks = [gate.start(name, an_ask(a_claim())) for name in "abcd"]
+    await asyncio.sleep(0.999)
+    tasks.append(gate.start("late", an_ask(a_claim())))
+    await asyncio.gather(*tasks)
+    assert [name for name, _ in gate.went] == [*"abcd", "late"]
+
+
+@fast_forwarded
+async def test_lines_take_turns_at_what_they_share() -> None:
+    gate = Gate()
+    shared = a_claim("shared", count=1)
+    tasks = [gate.start(f"greedy {number}", an_ask(shared, a_claim("greedy", count=100))) for number in range(4)]
+    await soon()
+    tasks += [gate.start(f"{name} {number}", an_ask(shared, a_claim(name, count=100))) for name in ("polite", "kind") for number in range(2)]
+    await asyncio.gather(*tasks)
+    assert [name for name, _ in gate.went] == [
+        "greedy 0", "greedy 1", "polite 0", "kind 0", "greedy 2", "polite 1", "kind 1", "greedy 3",
+    ]  # fmt: skip
+
+
+@fast_forwarded
+async def test_one_that_is_held_by_its_own_limit_holds_up_nobody_else() -> None:
+    gate = Gate()
+    shared = a_claim("shared", count=2)
+    slow = [gate.start(f"slow {number}", an_ask(shared, a_claim("own", count=1, window_us=50 * SECOND_US))) for number in range(2)]
+    await soon()
+    fast = [gate.start(f"fast {number}", an_ask(shared, a_claim("other", count=100))) for number in range(5)]
+    await asyncio.gather(*fast)
+    assert [name for name, _ in gate.went] == ["slow 0", *(f"fast {number}" for number in range(5))]
+    await asyncio.gather(*slow)
+    assert gate.went[-1] == ("slow 1", 50.0)
+
+
+@fast_forwarded
+async def test_who_leaves_frees_the_place_and_has_booked_nothing() -> None:
+    gate = Gate()
+    tasks = [gate.start(name, an_ask(a_claim(count=1))) for name in "abcd"]
+    await soon()
+    for leaving in (tasks[1], tasks[2]):
+        leaving.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert gate.went == [("a", 0.0), ("d", 1.0)]
+    assert gate.turnstile.waiting == 0
+
+
+@fast_forwarded
+async def test_the_wait_is_known_before_it_begins() -> None:
+    gate = Gate()
+    await gate.pass_through("a", an_ask(a_claim(count=1)))
+    refused = await gate.pass_through("b", an_ask(a_claim(count=1)), patience_s=0.0)
+    assert isinstance(refused, TurnedAway)
+    assert (refused.wait_s, refused.waited_s) == (1.0, 0.0)
+    assert refused.held
+    assert (refused.held.by, refused.held.name) == (HeldBy.LIMIT, "name of limit")
+
+
+@fast_forwarded
+async def test_one_whose_turn_in_the_line_would_come_too_late_is_told_so_at_once() -> None:
+    gate = Gate()
+    tasks = [gate.start(str(number), an_ask(a_claim(count=1)), patience_s=4.5) for number in range(10)]
+    results = await asyncio.gather(*tasks)
+    assert [name for name, _ in gate.went] == ["0", "1", "2", "3", "4"]
+    refused = [result for result in results if isinstance(result, TurnedAway)]
+    assert [(result.wait_s, result.waited_s) for result in refused] == [(5.0, 0.0)] * 5
+
+
+@fast_forwarded
+async def test_a_freed_place_wakes_the_first_that_waits_for_it() -> None:
+    gate = Gate()
+    asks = [an_ask(caps=(a_cap(),)) for _ in range(3)]
+    tasks = [gate.start(str(number), ask) for number, ask in enumerate(asks)]
+    await soon()
+    for number in range(2):
+        await asyncio.sleep(0.25)
+        gate.release(asks[number])
+        await soon()
+    await asyncio.gather(*tasks)
+    assert gate.went == [("0", 0.0), ("1", 0.25), ("2", 0.5)]
+
+
+@fast_forwarded
+async def test_patience_ends_where_nobody_knew_how_long_it_would_take() -> None:
+    gate = Gate()
+    await gate.pass_through("a", an_ask(caps=(a_cap(),)))
+    refused = await gate.pass_through("b", an_ask(caps=(a_cap(),)), patience_s=3.0)
+    assert isinstance(refused, TurnedAway)
+    assert (refused.wait_s, refused.waited_s) == (1.0, 3.0)
+    assert refused.held
+    assert refused.held.by is HeldBy.IN_FLIGHT
+
+
+@fast_forwarded
+async def test_a_window_holds_all_then_one_probes_then_the_rest_go_at_a_rising_pace() -> None:
+    gate = Gate()
+    gate.ledger.open_window("grant:g", an_opening(8.0))
+    asks = [an_ask(scopes=("grant:g",)) for _ in range(4)]
+    tasks = [gate.start(str(number), ask) for number, ask in enumerate(asks)]
+    await asyncio.sleep(9.0)
+    assert gate.went == [("0", 8.0)]
+    gate.ledger.end_probe("grant:g", asks[0].lease_id, succeeded=True)
+    gate.turnstile.reopened("grant:g")
+    await asyncio.gather(*tasks)
+    assert gate.went == [("0", 8.0), ("1", 9.0), ("2", 10.0), ("3", 11.0)]
+
+
+@fast_forwarded
+async def test_a_window_longer_than_patience_is_told_at_once() -> None:
+    gate = Gate()
+    gate.ledger.open_window("grant:g", an_opening(1200.0))
+    refused = await gate.pass_through("a", an_ask(scopes=("grant:g",)), patience_s=10.0)
+    assert isinstance(refused, TurnedAway)
+    assert (refused.wait_s, refused.waited_s) == (1200.0, 0.0)
+    assert refused.held
+    assert (refused.held.by, refused.held.name) == (HeldBy.WINDOW, "exchange_throttle")
+
+
+@fast_forwarded
+async def test_another_scope_is_not_held_by_a_window() -> None:
+    gate = Gate()
+    gate.ledger.open_window("grant:g", an_opening(8.0))
+    held = gate.start("held", an_ask(a_claim(count=9), scopes=("grant:g",)))
+    await soon()
+    await gate.pass_through("free", an_ask(a_claim(count=9), scopes=("grant:h",)))
+    assert gate.went == [("free", 0.0)]
+    await held
+
+
+@fast_forwarded
+async def test_too_many_that_wait_are_turned_away() -> None:
+    gate = Gate(max_waiting=2)
+    tasks = [gate.start(str(number), an_ask(a_claim(count=1))) for number in range(4)]
+    results = await asyncio.gather(*tasks)
+    assert [type(result) for result in results] == [Entered, Entered, Entered, TurnedAway]
+    assert results[-1] == TurnedAway(1.0, None, 0.0)
+
+
+@fast_forwarded
+async def test_random_leavers_leave_nothing_behind(chaos: Callable[[int], Awaitable[None]]) -> None:
+    for seed in range(20):
+        await chaos(seed)
+
+
+@pytest.fixture
+def chaos() -> Callable[[int], Awaitable[None]]:
+    async def run(seed: int) -> None:
+        import random
+
+        dice = random.Random(seed)
+        gate = Gate()
+        asks = [
+            an_ask(
+                a_claim("shared", count=3),
+                a_claim(f"own {dice.randrange(3)}", count=2),
+                caps=(a_cap("cap", 2),) if dice.random() < 0.5 else (),
+                scopes=(f"grant:{dice.randrange(3)}",),
+            )
+            for _ in range(40)
+        ]
+        tasks = []
+        for number, ask in enumerate(asks):
+            tasks.append(gate.start(str(number), ask, patience_s=dice.choice([0.0, 2.0, 1000.0])))
+            await asyncio.sleep(dice.random() * 0.2)
+            if dice.random() < 0.3:
+                dice.choice(tasks).cancel()
+            for done, task in zip(asks, tasks, strict=False):
+                if task.done() and dice.random() < 0.5:
+                    gate.release(done)
+        for _ in range(200):
+            await asyncio.sleep(1.0)
+            for done, task in zip(asks, tasks, strict=False):
+                if task.done():
+                    gate.release(done)
+        assert all(task.done() for task in tasks)
+        assert gate.turnstile.waiting == 0
+        assert (gate.turnstile._lines._lines, gate.turnstile._lines._rows) == ({}, {})
+
+    return run
