@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxy.row import Row
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -55,7 +57,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._lines: dict[LineKey, dict[Waiter, None]] = {}
-        self._rows: dict[str, dict[Waiter, None]] = {}
+        self._rows: dict[str, Row] = {}
 
     def __bool__(self) -> bool:
         return bool(self._lines)
@@ -71,20 +73,22 @@ class Lines:
         if held is not None:
             self.hold(waiter, held, until)
         elif len(line) == 1 and (key := self._row_of_others(waiter.ask)) is not None:
-            self._join_row(waiter, key, next(iter(self._rows[key])))
+            self._join_row(waiter, key, self._rows[key].first() or waiter)
 
     def hold(self, waiter: Waiter, held: Held, until: float) -> None:
-        """Stand in the row of what holds, at its end unless it stands there already."""
+        """Stand in the row of what holds, unless it stands there already."""
         waiter.held = waiter.last_held = held
         waiter.until = until
         if waiter.row != held.key:
-            self._leave_row(waiter)
+            key = waiter.row
+            if self._leave_row(waiter, served=False):
+                self._wake_first(key)
             waiter.row = held.key
-            self._rows.setdefault(held.key, {})[waiter] = None
+            self._rows.setdefault(held.key, Row()).join(waiter)
 
     def is_first(self, waiter: Waiter) -> bool:
         """Tell whether it is its turn to ask."""
-        return self.head_of(waiter) is waiter and (not waiter.row or next(iter(self._rows[waiter.row])) is waiter)
+        return self.head_of(waiter) is waiter and (not waiter.row or self._rows[waiter.row].first() is waiter)
 
     def head_of(self, waiter: Waiter) -> Waiter:
         """Return the head of its line."""
@@ -92,53 +96,66 @@ class Lines:
 
     def first_held_by(self, key: str) -> Waiter | None:
         """Return who asks next about what was freed."""
-        return next(iter(self._rows.get(key, ())), None)
+        row = self._rows.get(key)
+        return row.first() if row is not None else None
 
     def units_before(self, waiter: Waiter, key: str) -> int:
         """Return what `key` is asked for by those before it, itself included, if lines take turns."""
         units = 0
         for other in self._lines[waiter.line]:
-            units += sum(claim.cost for claim in other.ask.claims if claim.key == key)
+            units += _cost(other.ask, key)
             if other is waiter:
                 break
-        return units * max(1, len(self._rows.get(key, ())))
+        return units * max(1, len(self._rows[key])) if key in self._rows else units
 
-    def leave(self, waiter: Waiter) -> None:
-        """Go from where it stands. Its line's next head takes a place at the end of the row: the other lines' turn first."""
+    def leave(self, waiter: Waiter, *, served: bool) -> None:
+        """Go from where it stands, admitted or not. Its line's next head takes a place in the row: the other lines' turn first."""
         line, key = self._lines[waiter.line], waiter.row
-        was_first = next(iter(line)) is waiter
+        was_head = next(iter(line)) is waiter
         del line[waiter]
-        self._leave_row(waiter)
+        was_first = self._leave_row(waiter, served=served)
         if not line:
             del self._lines[waiter.line]
-        elif was_first:
+        elif was_head:
             following = next(iter(line))
             if key in self._rows:
                 self._join_row(following, key, waiter)
             else:
                 following.wake()
+        if was_first:
+            self._wake_first(key)
 
     def _row_of_others(self, ask: Ask) -> str | None:
         keys = (*(claim.key for claim in ask.claims), *(cap.key for cap in ask.caps), *ask.scopes)
         return next((key for key in keys if key in self._rows), None)
 
     def _join_row(self, waiter: Waiter, key: str, other: Waiter) -> None:
-        """Stand at the end of a row, held by what `other`, who stands or stood there, is held by."""
+        """Stand in a row, held by what `other`, who stands or stood there, is held by."""
         waiter.held = waiter.last_held = other.last_held
         waiter.until, waiter.row = other.until, key
-        self._rows.setdefault(key, {})[waiter] = None
+        self._rows.setdefault(key, Row()).join(waiter)
 
-    def _leave_row(self, waiter: Waiter) -> None:
+    def _leave_row(self, waiter: Waiter, *, served: bool) -> bool:
+        """Go from the row; tell whether it was this one's turn, so that somebody else is to be woken."""
         key, waiter.row = waiter.row, ""
         row = self._rows.get(key)
         if row is None:
-            return
-        was_first = next(iter(row)) is waiter
-        del row[waiter]
+            return False
+        was_first = row.first() is waiter
+        row.leave(waiter, _cost(waiter.ask, key) if served else 0)
         if not row:
             del self._rows[key]
-        elif was_first:
-            next(iter(row)).wake()
+        return was_first
+
+    def _wake_first(self, key: str) -> None:
+        first = self.first_held_by(key)
+        if first is not None:
+            first.wake()
+
+
+def _cost(ask: Ask, key: str) -> int:
+    """What a request takes of what a row waits for: units of a limit, or one turn."""
+    return sum(claim.cost for claim in ask.claims if claim.key == key) or 1
 
 
 def line_key(ask: Ask) -> LineKey:

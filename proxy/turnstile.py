@@ -92,13 +92,18 @@ class Turnstile:
         self.waiting += 1
         try:
             result_or_refusal = self._predicted_refusal(waiter) or await self._turn(waiter)
-        finally:
-            self.waiting -= 1
-            self._lines.leave(waiter)
+        except BaseException:
+            self._leave(waiter, served=False)
+            raise
+        self._leave(waiter, served=isinstance(result_or_refusal, Admitted))
         waited_s = self._loop.time() - started_at
         if isinstance(result_or_refusal, TurnedAway):
             return result_or_refusal._replace(waited_s=waited_s)
         return Entered(result_or_refusal, waited_s)
+
+    def _leave(self, waiter: Waiter, *, served: bool) -> None:
+        self.waiting -= 1
+        self._lines.leave(waiter, served=served)
 
     def wake(self, key: str) -> None:
         """Let the first who is held by `key` ask again: something was freed."""

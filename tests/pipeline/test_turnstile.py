@@ -88,6 +88,19 @@ async def test_lines_take_turns_at_what_they_share() -> None:
 
 
 @fast_forwarded
+async def test_lines_share_units_and_not_requests() -> None:
+    gate = Gate()
+
+    def ask(name: str, cost: int) -> Ask:
+        return an_ask(a_claim(name, count=1000), a_claim("units", count=10, cost=cost))
+
+    tasks = [gate.start("big", ask("big", 5)) for _ in range(6)] + [gate.start("small", ask("small", 1)) for _ in range(15)]
+    await asyncio.gather(*tasks)
+    by_second = [[name for name, went_at in gate.went if went_at == second] for second in range(5)]
+    assert [(names.count("big"), names.count("small")) for names in by_second] == [(2, 0), (1, 5), (1, 5), (1, 5), (1, 0)]
+
+
+@fast_forwarded
 async def test_one_that_is_held_by_its_own_limit_holds_up_nobody_else() -> None:
     gate = Gate()
     shared = a_claim("shared", count=2)

@@ -1,0 +1,59 @@
+"""The heads of lines that one thing holds, in the order of their turns: by what they cost, so that lines share units and not requests.
+
+Start-time fair queueing (Goyal, Vin, Cheng 1996): a head starts where its line last ended, or where the row is now if that is later, and the one
+with the earliest start goes first. With equal costs that is taking turns.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from proxy.lines import Waiter
+
+_REMEMBERED_MAX: Final = 1000
+
+
+class Row:
+    """Who is held by one limit, cap or window."""
+
+    __slots__ = ("_ends", "_heap", "_numbers", "_starts", "_virtual")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Waiter]] = []
+        self._starts: dict[Waiter, int] = {}
+        self._ends: dict[Hashable, int] = {}
+        self._numbers = itertools.count()
+        self._virtual = 0
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __contains__(self, waiter: Waiter) -> bool:
+        return waiter in self._starts
+
+    def join(self, waiter: Waiter) -> None:
+        """Stand in the row."""
+        start = max(self._virtual, self._ends.get(waiter.line, 0))
+        self._starts[waiter] = start
+        heapq.heappush(self._heap, (start, next(self._numbers), waiter))
+
+    def first(self) -> Waiter | None:
+        """Return whose turn it is."""
+        heap = self._heap
+        while heap and self._starts.get(heap[0][2]) != heap[0][0]:
+            heapq.heappop(heap)
+        return heap[0][2] if heap else None
+
+    def leave(self, waiter: Waiter, cost: int) -> None:
+        """Go; `cost` is what the line has had by it, 0 where it goes without."""
+        start = self._starts.pop(waiter)
+        if cost:
+            self._virtual = max(self._virtual, start)
+            self._ends[waiter.line] = start + cost
+            if len(self._ends) > _REMEMBERED_MAX:
+                self._ends = {line: end for line, end in self._ends.items() if end > self._virtual}
