@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from proxy.core.book import Admitted, HeldBy
 from proxy.core.model import Cause, Origin, Problem
 from proxy.core.quota import Unit
+from proxy.ledger import LedgerAwayError
 from proxy.turnstile import Entered
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from proxy.core.claims import Claims
     from proxy.core.identity import Identity
     from proxy.core.model import Verdict
+    from proxy.core.quota import Ask
     from proxy.core.throttle import Throttles
     from proxy.errand import Errand
     from proxy.ledger import Ledger
@@ -36,6 +38,7 @@ _TOLD_BY_CAUSE: Final = {
     Cause.EXCHANGE_THROTTLE: "ews",
 }
 _CAUSE_OF_PROVIDER: Final = {"google": Cause.RATE_LIMIT_PROVIDER_GOOGLE, "microsoft": Cause.RATE_LIMIT_PROVIDER_MICROSOFT}
+_LEDGER_AWAY: Final = Problem(503, Cause.OVERLOADED, "the shared ledger is away, and redis.on_loss says to refuse", retry_after_s=1.0)
 _US: Final = 1e6
 
 
@@ -92,6 +95,12 @@ class Admission:
             self._identify(errand)
         ask = errand.ask
         assert ask is not None  # noqa: S101 - made above
+        try:
+            return await self._enter(errand, ask, patience_s)
+        except LedgerAwayError:
+            return _LEDGER_AWAY
+
+    async def _enter(self, errand: Errand, ask: Ask, patience_s: float) -> Problem | None:
         if not self.enforces:
             result = await self._ledger.admit(ask)
             if isinstance(result, Admitted):
@@ -164,6 +173,15 @@ class Admission:
             return None
         self._turnstile.closed(throttle.scope)
         return self._ledger.open_window(throttle.scope, throttle.opening) / _US
+
+    def suspend(self, errand: Errand) -> Callable[[], None]:
+        """Hold the mailbox, or the application where there is none, while a throttling answer is read; returns what ends that."""
+        scopes = errand.ask.scopes if errand.ask is not None else ()
+        scope = next((scope for scope in scopes if scope.startswith("grant:")), next(iter(scopes), ""))
+        if not scope:
+            return lambda: None
+        self._turnstile.suspend(scope)
+        return lambda: self._turnstile.resume(scope)
 
     def leave(self, errand: Errand, *, succeeded: bool) -> None:
         """The attempt is over: give its places back, and say what its probes have brought; `succeeded` is an answer that is no throttle."""

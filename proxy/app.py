@@ -74,7 +74,7 @@ async def _serve(settings: Settings, log: Log) -> int:
         log.warning("settings.warning", message=warning)
     pools = _pools(settings.upstream)
     catalogue = known.catalogue()
-    gate = make_gate(settings, catalogue, lambda message: log.warning("windows.warning", message=message))
+    gate = make_gate(settings, catalogue, log)
     ingress = _ingress(settings, catalogue, gate.admission, pools, log)
     server = Server(_server_limits(settings), ingress.handle)
     _raise_descriptor_limit(settings, log)
@@ -95,8 +95,7 @@ async def _serve(settings: Settings, log: Log) -> int:
     await ingress.wait_idle(max(0.0, ends_at - loop.time()))
     await ingress.refuse_running()
     await server.close()
-    if gate.journal is not None:
-        await gate.journal.flush()
+    await gate.close()
     for pool in pools.values():
         pool.close()
     await admin.cleanup()

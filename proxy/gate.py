@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import time
@@ -13,7 +14,7 @@ from proxy import facts
 from proxy.admission import Admission, Rules
 from proxy.core.claims import Claims
 from proxy.core.costs import Costs, Lists
-from proxy.core.identity import KEY_MAX_BYTES, Identity
+from proxy.core.identity import KEY_MAX_BYTES, KEY_MIN_BYTES, Identity
 from proxy.core.model import Cause
 from proxy.core.throttle import Throttles
 from proxy.ledger.journal import load
@@ -23,12 +24,16 @@ from proxy.limit_list import effective_limits
 from proxy.turnstile import Turnstile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from proxy.core.catalogue import Catalogue
+    from proxy.ledger.failover import FailoverLedger
     from proxy.settings import Settings
+    from proxy.telemetry.logs import Log
 
 _KEY_BYTES: Final = 32
+_POLL_S: Final = 0.1
+"""How often to ask again for what another proxy may have freed."""
 
 
 class Gate(NamedTuple):
@@ -37,21 +42,21 @@ class Gate(NamedTuple):
     Attributes:
         admission: Asks for each attempt.
         sweep: To be called every second or so.
-        journal: To be flushed before the process ends; None where windows are not kept.
+        close: To be awaited when nothing is admitted any more.
     """
 
     admission: Admission
     sweep: Callable[[float], None]
-    journal: JournalWriter | None
+    close: Callable[[], Awaitable[None]]
 
 
-def make_gate(settings: Settings, catalogue: Catalogue, warn: Callable[[str], None]) -> Gate:
-    """Return admission with a ledger of this process alone.
+def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
+    """Return admission, with a ledger of this process alone or the one that the settings name.
 
     Args:
         settings: All of them.
         catalogue: The known routes.
-        warn: Told in a sentence what an operator should look at.
+        log: Told what an operator should look at.
     """
     identity = Identity(_identity_key(settings), applications=settings.limits.application, aliases=settings.providers.aliases)
     limits = effective_limits(settings.limits)
@@ -70,8 +75,8 @@ def make_gate(settings: Settings, catalogue: Catalogue, warn: Callable[[str], No
         enforces=settings.limits.mode == "enforce",
     )
     providers: dict[str, str] = {identity.grant(grant.encode()): provider for grant, provider in settings.providers.known.items()}
-    ledger, journal = _local_ledger(settings.windows.journal, warn)
-    turnstile = Turnstile(ledger, settings.patience.max_waiting)
+    ledger, close = _shared_ledger(settings, log) if settings.redis.url else _local_ledger(settings.windows.journal, log)
+    turnstile = Turnstile(ledger, settings.patience.max_waiting, _POLL_S if settings.redis.url else None)
     admission = Admission(ledger, turnstile, rules, providers)
 
     def sweep(_now: float) -> None:
@@ -79,25 +84,48 @@ def make_gate(settings: Settings, catalogue: Catalogue, warn: Callable[[str], No
         turnstile.sweep()
         admission.renew()
 
-    return Gate(admission, sweep, journal)
+    return Gate(admission, sweep, close)
 
 
 def _now_us() -> int:
     return time.monotonic_ns() // 1000
 
 
-def _local_ledger(name: str, warn: Callable[[str], None]) -> tuple[LocalLedger, JournalWriter | None]:
+def _shared_ledger(settings: Settings, log: Log) -> tuple[FailoverLedger, Callable[[], Awaitable[None]]]:
+    from proxy.ledger.sharing import make_shared_ledger  # noqa: PLC0415  its library takes memory that a proxy alone has better use for
+
+    sharing = make_shared_ledger(settings.redis)
+    sharing.ledger.on_state_change = lambda state, why: log.warning("ledger.state", state=str(state), why=why)
+
+    async def warn() -> None:
+        if message := await sharing.warning():
+            log.warning("settings.warning", message=message)
+
+    warned = asyncio.get_running_loop().create_task(warn())
+
+    async def close() -> None:
+        warned.cancel()
+        await sharing.close()
+
+    return sharing.ledger, close
+
+
+async def _nothing_to_close() -> None:
+    """A ledger in memory alone."""
+
+
+def _local_ledger(name: str, log: Log) -> tuple[LocalLedger, Callable[[], Awaitable[None]]]:
     if not name:
-        return LocalLedger(_now_us), None
+        return LocalLedger(_now_us), _nothing_to_close
     path = Path(name)
     windows, complaint = load(path, time.time(), _now_us())
     if complaint:
-        warn(complaint)
+        log.warning("windows.warning", message=complaint)
     ledger = LocalLedger(_now_us)
     ledger.book.windows.update(windows)
-    journal = JournalWriter(path, ledger.book.windows, _now_us, warn)
+    journal = JournalWriter(path, ledger.book.windows, _now_us, lambda message: log.warning("windows.warning", message=message))
     ledger.on_windows_changed = journal.note_change
-    return ledger, journal
+    return ledger, journal.flush
 
 
 def _identity_key(settings: Settings) -> bytes:
@@ -106,12 +134,18 @@ def _identity_key(settings: Settings) -> bytes:
         return Path(settings.identity.key_file).read_bytes().strip()[:KEY_MAX_BYTES]
     if not settings.windows.journal:
         return secrets.token_bytes(_KEY_BYTES)
-    path = Path(settings.windows.journal + ".key")
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()[:KEY_MAX_BYTES]
-    with os.fdopen(descriptor, "wb") as file:
-        key = secrets.token_bytes(_KEY_BYTES)
-        file.write(key)
-    return key
+    return _made_once(Path(settings.windows.journal + ".key"))
+
+
+def _made_once(path: Path) -> bytes:
+    """Return what the file holds; make it where there is none, whole or not at all."""
+    if path.exists() and path.stat().st_size < KEY_MIN_BYTES:
+        path.unlink()
+    if not path.exists():
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            os.link(made, path)
+        made.unlink()
+    return path.read_bytes()[:KEY_MAX_BYTES]

@@ -220,7 +220,7 @@ class Book:
                 self.logs[key] = log  # at the end: the others' turn
         for scope, window in list(self.windows.items()):
             window.advance(now_us)
-            if window.is_over():
+            if window.is_over() or window.is_forgotten():
                 del self.windows[scope]
         for key in [key for key, holders in self.leases.items() if all(until_us <= now_us for until_us in holders.values())]:
             del self.leases[key]

@@ -16,6 +16,9 @@ from typing import Final, NamedTuple
 PROBE_MAX_US: Final = 120_000_000
 """How long a probe may be under way before another one may go: longer than any time-out of an attempt."""
 
+FORGOTTEN_US: Final = 86_400_000_000
+"""A window that waits for its probe for so long is forgotten."""
+
 REMEMBERED_US: Final = 60_000_000
 """For so long after its reopening a scope counts as shaky: paced, and a new throttle as a failure of the reopening."""
 
@@ -87,6 +90,10 @@ class ThrottleWindow:
         if self.reopened_at_us is not None:
             return self.seen_us - self.reopened_at_us >= REMEMBERED_US
         return not self.opening.probes and self.seen_us >= self.closes_at_us
+
+    def is_forgotten(self) -> bool:
+        """Tell whether nobody has asked for the scope since its window ended a day ago."""
+        return self.seen_us - self.closes_at_us >= FORGOTTEN_US
 
     def begin_probe(self, probe_id: str) -> None:
         """Let one go."""

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from proxy.core.window import Opening
 
 
+class LedgerAwayError(Exception):
+    """The ledger is away, and nothing may go without it."""
+
+
 class Ledger(Protocol):
     """What the pipeline needs of a ledger. Only `admit` may wait for anybody; the rest takes effect for this process at once."""
 

@@ -11,6 +11,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING, Any, Final
 
+from proxy.core.model import Cause
 from proxy.core.window import Opening, ThrottleWindow
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def load(path: Path, now_s: float, now_us: int) -> tuple[dict[str, ThrottleWindo
     try:
         document = json.loads(data)
         windows = {str(row["scope"]): _window(row, now_s, now_us) for row in _rows(document)}
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return {}, f"{path} is damaged; it was set aside as {_set_aside(path)}, and windows of before the restart are not known"
     return {scope: window for scope, window in windows.items() if window is not None}, None
 
@@ -91,13 +92,13 @@ def _window(row: dict[str, Any], now_s: float, now_us: int) -> ThrottleWindow | 
     values = {key: row["opening"][key] for key in _OPENING}
     if not all(isinstance(values[key], kind) for key, kind in _OPENING.items()):
         raise ValueError("an opening of other types")
-    remaining_us = int((float(row["closes_at_s"]) - now_s) * 1e6)
-    length_us = int(row["length_us"])
-    if remaining_us > _LONGEST_US:
-        raise ValueError("a window of years")
+    Cause(values["cause"])
+    length_us = min(int(row["length_us"]), _LONGEST_US)
+    # Not longer than it was: the wall clock may have been set back meanwhile.
+    remaining_us = min(int((float(row["closes_at_s"]) - now_s) * 1e6), length_us)
     window = ThrottleWindow(Opening(**values), now_us, now_us + remaining_us, length_us)
     if row["reopened_at_s"] is not None:
-        window.reopened_at_us = now_us + int((float(row["reopened_at_s"]) - now_s) * 1e6)
+        window.reopened_at_us = now_us + min(0, int((float(row["reopened_at_s"]) - now_s) * 1e6))
     return None if window.is_over() else window
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from core.ledger_office import EXCHANGE, MAILBOX, SECOND_US, START_US, asking, claim
 from core.ledger_oracle import LEASE_US, PROBE_US, REMEMBERED_US
 from proxy.core.book import Admitted, Book, Held, HeldBy, Receipt
+from proxy.core.window import FORGOTTEN_US
 
 if TYPE_CHECKING:
     from proxy.core.quota import Ask
@@ -174,3 +175,12 @@ def test_sweeping_keeps_open_windows_and_leases_that_last() -> None:
     book.renew("mailbox", "bob", START_US + 50)
     book.sweep(START_US + LEASE_US)
     assert (set(book.windows), set(book.leases)) == ({"grant:1"}, {"mailbox"})
+
+
+def test_a_window_that_nobody_asks_for_any_more_is_forgotten_after_a_day() -> None:
+    book = Book()
+    ends_us = START_US + book.open_window("grant:1", EXCHANGE, START_US)
+    book.sweep(ends_us + FORGOTTEN_US - 1)
+    assert set(book.windows) == {"grant:1"}
+    book.sweep(ends_us + FORGOTTEN_US)
+    assert set(book.windows) == set()

@@ -13,7 +13,7 @@ from one_shape import assert_one_shape
 
 from proxy.core.identify import speaks_oauth
 from proxy.core.model import Api, Cause, ErrorAnswer, Origin, Problem, Reply, RequestContext
-from proxy.core.normalise import MAY_HAVE_HAPPENED, OUTCOME_UNKNOWN, problem_answer
+from proxy.core.normalise import MAY_HAVE_HAPPENED, OUTCOME_UNKNOWN, entry_of, problem_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +146,14 @@ def test_the_proxy_object_tells_what_is_known() -> None:
 def test_the_path_can_tell_what_is_wrong(status: int, target: bytes, name: str) -> None:
     told = said(normalised(a_reply(status, {"message": "x"}), a_context(target)))["proxy"]
     assert [entry.name for entry in the_handbook().entries if told["meaning"] == f"{entry.meaning} {entry.reason}"] == [name]
+
+
+def test_the_entry_that_describes_an_error_is_the_one_that_is_told() -> None:
+    reply = a_reply(429, {"message": "Resource has been exhausted (e.g. check quota).", "type": "api_error"})
+    entry = entry_of(reply, a_context(Api.V2), a_verdict(Cause.RATE_LIMIT_PROVIDER_GOOGLE), the_handbook())
+    assert entry.name == "resource_exhausted"
+    unreadable = a_reply(502, b"\x01", ((b"Content-Encoding", b"br"),))
+    assert entry_of(unreadable, a_context(), a_verdict(Cause.UPSTREAM_UNAVAILABLE), the_handbook()).name == "502"
 
 
 @pytest.mark.parametrize("cause", sorted(OUTCOME_UNKNOWN))

@@ -1,0 +1,142 @@
+"""What the server is told beside questions: sent in order and not waited for, kept while the server is away."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from proxy.ledger.homes import Homes
+from proxy.ledger.mirror import servers_part
+from proxy.ledger.scripts import cap_key, log_key, window_key, words_of
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from proxy.core.book import Receipt
+    from proxy.core.quota import Ask
+    from proxy.core.window import Opening, ThrottleWindow
+    from proxy.ledger.mirror import Missing
+    from proxy.ledger.pipe import Pipe
+    from proxy.ledger.scripts import Command, Scripts, Word
+
+KEPT_MAX: Final = 10_000
+"""So many corrections are kept for a server that is away, and so many moved charges remembered; then the oldest go. Units and places in flight
+that nobody gives back come back by themselves."""
+
+
+class Corrections:
+    """Tells the server.
+
+    Args:
+        pipe: To the server.
+        scripts: What runs there.
+
+    Attributes:
+        homes: Whose keys are whose.
+        is_away: Keep what should be told.
+    """
+
+    def __init__(self, pipe: Pipe, scripts: Scripts) -> None:
+        self.homes = Homes()
+        self.is_away = False
+        self._pipe = pipe
+        self._scripts = scripts
+        self._kept: deque[Command] = deque(maxlen=KEPT_MAX)
+        self._moved: dict[int, int] = {}
+
+    def settle(self, receipt: Receipt, cost: int, entry_id: int) -> None:
+        """Correct an estimate; `entry_id` is for what was booked too little."""
+        there = servers_part(receipt)
+        if there or (cost > receipt.cost and not self.is_away):
+            self._tell(self._log(receipt.key), "settle", receipt.window_us, self._moved.get(there, there), receipt.cost, cost, entry_id)
+
+    def move(self, receipt: Receipt, entry_id: int) -> None:
+        """Book a charge that the server knows again, now."""
+        there = servers_part(receipt)
+        sent = self._tell(self._log(receipt.key), "move", receipt.window_us, self._moved.get(there, there), receipt.cost, entry_id)
+        _then(sent, partial(self._note_moved, entry_id))
+
+    def renew(self, ask: Ask) -> None:
+        """Keep places in flight for longer."""
+        for cap in ask.caps:
+            self._tell(cap_key(ask.application, cap.key), "renew", ask.lease_id)
+
+    def release(self, ask: Ask) -> None:
+        """Give places in flight back."""
+        for cap in ask.caps:
+            self._tell(cap_key(ask.application, cap.key), "release", ask.lease_id)
+
+    def open_window(self, scope: str, opening: Opening, then: Callable[[int], None]) -> None:
+        """Tell of a throttling answer; `then` learns for how long the scope is closed."""
+        _then(self._tell(self._window(scope), "open", *words_of(opening)), then)
+
+    def end_probe(self, scope: str, lease_id: str, *, succeeded: bool) -> None:
+        """Tell what a probe has brought."""
+        self._tell(self._window(scope), "end_probe", lease_id, int(succeeded))
+
+    def recall(self, missing: Missing, entry_id: int, then: Callable[[int], None]) -> asyncio.Future[Any]:
+        """Tell what was charged against a limit, where the server lacks it; `then` learns the entry to name next time."""
+        units = (missing.entry_id, missing.known, missing.unknown)
+        sent = self._send(self._log(missing.key), "recall", missing.window_us, *units, entry_id)
+        _then(sent, then)
+        return sent
+
+    def restore(self, scope: str, window: ThrottleWindow, wait_us: int) -> asyncio.Future[Any]:
+        """Tell of a window that is closed; a longer one stays."""
+        opening = window.opening._replace(wait_us=wait_us)
+        return self._send(self._window(scope), "restore", *words_of(opening), window.length_us)
+
+    def restore_lease(self, key: str, lease_id: str) -> asyncio.Future[Any]:
+        """Tell of a place in flight."""
+        return self._send(cap_key(self.homes.of(key), key), "renew", lease_id)
+
+    def undo(self, ask: Ask, receipts: tuple[Receipt, ...]) -> None:
+        """Give back all that was booked for a request, or may have been; `receipts` are the server's own."""
+        for receipt in receipts:
+            self.settle(receipt, 0, 0)
+        self.release(ask)
+        for scope in ask.scopes:
+            self.end_probe(scope, ask.lease_id, succeeded=False)
+
+    def take_kept(self) -> deque[Command]:
+        """Return what was kept, the oldest first, and keep it no longer."""
+        kept, self._kept = self._kept, deque(maxlen=KEPT_MAX)
+        return kept
+
+    def keep_again(self, commands: deque[Command]) -> None:
+        """Keep what could not be sent after all, before what has come since."""
+        self._kept = deque((*commands, *self._kept), maxlen=KEPT_MAX)
+
+    def _tell(self, key: str, what: str, *words: Word) -> asyncio.Future[Any] | None:
+        if self.is_away:
+            self._kept.append(self._scripts.correct(key, what, *words))
+            return None
+        return self._send(key, what, *words)
+
+    def _send(self, key: str, what: str, *words: Word) -> asyncio.Future[Any]:
+        return self._pipe.send(self._scripts.correct(key, what, *words))
+
+    def _log(self, key: str) -> str:
+        return log_key(self.homes.of(key), key)
+
+    def _window(self, scope: str) -> str:
+        return window_key(self.homes.of(scope), scope)
+
+    def _note_moved(self, entry_id: int, there: int) -> None:
+        if entry_id != there:
+            self._moved[entry_id] = there
+            while len(self._moved) > KEPT_MAX:
+                del self._moved[next(iter(self._moved))]
+
+
+def _then(sent: asyncio.Future[Any] | None, tell: Callable[[int], None]) -> None:
+    """Let the answer be known where there is one."""
+
+    def answered(answer: asyncio.Future[Any]) -> None:
+        if answer.exception() is None:
+            tell(answer.result())
+
+    if sent is not None:
+        sent.add_done_callback(answered)

@@ -1,0 +1,204 @@
+"""What this process knows of a shared ledger, in memory: its own charges and leases, and every window that it has met.
+
+It speaks for the server while that is away, and gives back what the server may have missed. Entry ids told to callers hold two numbers: the entry
+here, and the server's, 0 where only this process has booked.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from proxy.core.book import Admitted, Book, Held, HeldBy, Receipt
+from proxy.core.coalescing_log import CoalescingLog
+from proxy.core.window import ThrottleWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from proxy.core.quota import Ask, Claim
+    from proxy.core.window import Opening
+
+ID_BITS: Final = 52
+_SERVERS_ID: Final = (1 << ID_BITS) - 1
+
+
+class Missing(NamedTuple):
+    """What a server that comes back may lack of one limit.
+
+    Attributes:
+        key: The limit's.
+        window_us: Its window.
+        entry_id: The last entry that the server told; 0 where it never did.
+        known: Units of this process that it once knew.
+        unknown: Units that it never heard of.
+    """
+
+    key: str
+    window_us: int
+    entry_id: int
+    known: int
+    unknown: int
+
+
+def servers_part(receipt: Receipt) -> int:
+    """Return the server's entry of a receipt; 0 where it has none."""
+    return receipt.entry_id & _SERVERS_ID
+
+
+class Mirror:
+    """This process' part of a shared ledger.
+
+    Args:
+        now_us: A clock that never steps back, in whole microseconds.
+
+    Attributes:
+        book: What it knows.
+        unshared: The charges that the server never heard of, by the limits' keys.
+    """
+
+    def __init__(self, now_us: Callable[[], int]) -> None:
+        self.book = Book()
+        self.unshared: dict[str, CoalescingLog] = {}
+        self._now_us = now_us
+        self._entry_ids = itertools.count(1)
+        self._told: dict[str, int] = {}
+
+    def admit_alone(self, ask: Ask) -> Admitted | Held:
+        """Admit without the server."""
+        result = self.book.admit(ask, self._now_us(), next(self._entry_ids))
+        if isinstance(result, Held):
+            return result
+        for receipt in result.receipts:
+            self._note_unshared(receipt)
+        return result._replace(receipts=tuple(_joined(receipt, 0) for receipt in result.receipts))
+
+    def admitted(self, ask: Ask, told: Admitted) -> Admitted:
+        """Book what the server has admitted, whether it fits here or not."""
+        now_us = self._now_us()
+        for cap in ask.caps:
+            self.book.renew(cap.key, ask.lease_id, now_us)
+        ages_us = dict(told.reopened_us)
+        for scope in ask.scopes:
+            window = self.book.windows.get(scope)
+            if window is None:
+                continue
+            window.advance(now_us)
+            if scope in told.probes:
+                window.begin_probe(ask.lease_id)
+            elif scope in ages_us:
+                window.reopened_at_us = now_us - ages_us[scope]
+            else:
+                del self.book.windows[scope]  # the server has forgotten it
+        return told._replace(receipts=tuple(self._charged(receipt, now_us) for receipt in told.receipts))
+
+    def _charged(self, receipt: Receipt, now_us: int) -> Receipt:
+        self.told(receipt.key, receipt.entry_id)
+        here = self.book.move(receipt._replace(entry_id=0), now_us, next(self._entry_ids))
+        return _joined(here, receipt.entry_id)
+
+    def closed(self, scopes: Iterable[str]) -> Held | None:
+        """Return the window known here that is closed for the longest; None where none is. Who may probe is the server's business."""
+        now_us, longest = self._now_us(), None
+        for scope in scopes:
+            window = self.book.windows.get(scope)
+            if window is None or window.reopened_at_us is not None or now_us >= window.closes_at_us:
+                continue
+            wait_us = window.closes_at_us - now_us
+            if longest is None or wait_us > longest.wait_us:
+                longest = Held(wait_us, HeldBy.WINDOW, scope, window.opening.cause)
+        return longest
+
+    def learn_window(self, scope: str, opening: Opening, wait_us: int) -> None:
+        """Remember a window that the server told of; `opening` tells its whole length."""
+        now_us = self._now_us()
+        window = self.book.windows.get(scope)
+        if window is None or now_us + wait_us > window.closes_at_us:
+            self.book.windows[scope] = ThrottleWindow(opening, now_us, now_us + wait_us, opening.wait_us)
+
+    def told(self, key: str, entry_id: int) -> None:
+        """Remember the server's entry that holds the latest of this process' charges."""
+        self._told[key] = entry_id
+
+    def settle(self, receipt: Receipt, cost: int) -> None:
+        """Correct an estimate here."""
+        now_us, here = self._now_us(), _here(receipt)
+        entry_id = next(self._entry_ids)
+        self.book.settle(here, cost, now_us, entry_id)
+        if not servers_part(receipt) and cost > receipt.cost:
+            self._note_unshared(here._replace(cost=cost - receipt.cost, entry_id=entry_id))
+        elif not servers_part(receipt) and (log := self.unshared.get(receipt.key)) is not None:
+            log.give_back(here.entry_id, receipt.cost - cost)
+
+    def move(self, receipt: Receipt, servers_id: int) -> Receipt:
+        """Book a charge again here, now; `servers_id` is its new entry there."""
+        return _joined(self.book.move(_here(receipt), self._now_us(), next(self._entry_ids)), servers_id)
+
+    def renew(self, key: str, lease_id: str) -> None:
+        """Keep a place in flight for longer."""
+        self.book.renew(key, lease_id, self._now_us())
+
+    def open_window(self, scope: str, opening: Opening) -> int:
+        """Take in a throttling answer; returns for how long the scope is closed now."""
+        return self.book.open_window(scope, opening, self._now_us())
+
+    def end_probe(self, scope: str, lease_id: str, *, succeeded: bool) -> None:
+        """Take in what a probe has brought."""
+        self.book.end_probe(scope, lease_id, self._now_us(), succeeded=succeeded)
+
+    def forecast_us(self, claim: Claim, units: int) -> int:
+        """Return how long until the last of `units` that queue for a limit has its turn."""
+        return self.book.forecast_us(claim, units, self._now_us())
+
+    def keep_unshared(self, logs: dict[str, CoalescingLog]) -> None:
+        """Take charges for unshared after all."""
+        for key, log in logs.items():
+            log.advance(self._now_us(), log.window_us)
+            self._note_unshared(Receipt(key, next(self._entry_ids), log.used, log.window_us))
+
+    def missing(self, unshared: dict[str, CoalescingLog]) -> Iterator[Missing]:
+        """Tell what a server that comes back may lack, where `unshared` is what it never heard of."""
+        now_us = self._now_us()
+        for key, log in self.book.logs.items():
+            log.advance(now_us, log.window_us)
+            never = unshared.get(key)
+            if never is not None:
+                never.advance(now_us, log.window_us)
+            unknown = min(log.used, 0 if never is None else never.used)
+            if log.used:
+                yield Missing(key, log.window_us, self._told.get(key, 0), log.used - unknown, unknown)
+
+    def closed_windows(self) -> Iterator[tuple[str, ThrottleWindow, int]]:
+        """Tell the windows that are closed, and for how long still."""
+        now_us = self._now_us()
+        for scope, window in self.book.windows.items():
+            window.advance(now_us)
+            if window.reopened_at_us is None and now_us < window.closes_at_us:
+                yield scope, window, window.closes_at_us - now_us
+
+    def leases(self) -> Iterator[tuple[str, str]]:
+        """Tell the cap and the holder of each lease that lasts."""
+        now_us = self._now_us()
+        for key, holders in self.book.leases.items():
+            for lease_id, until_us in holders.items():
+                if until_us > now_us:
+                    yield key, lease_id
+
+    def sweep(self) -> None:
+        """Forget what holds nothing back any more."""
+        self.book.sweep(self._now_us())
+        for key in [key for key in self._told if key not in self.book.logs]:
+            del self._told[key]
+
+    def _note_unshared(self, receipt: Receipt) -> None:
+        log = self.unshared.setdefault(receipt.key, CoalescingLog())
+        log.advance(self._now_us(), receipt.window_us)
+        log.charge(receipt.cost, receipt.entry_id)
+
+
+def _joined(here: Receipt, servers_id: int) -> Receipt:
+    return here._replace(entry_id=here.entry_id << ID_BITS | servers_id)
+
+
+def _here(receipt: Receipt) -> Receipt:
+    return receipt._replace(entry_id=receipt.entry_id >> ID_BITS)

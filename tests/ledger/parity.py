@@ -1,0 +1,105 @@
+"""The book and the scripts side by side: what happens to one happens to the other, at the same time, and both say the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.ledger_office import CAPS, START_US, Answered, Asks, Moves, Passed, Releases, Renews, Settles, Step, Terms, Throttled
+from redis.exceptions import NoScriptError
+
+from proxy.core.book import Admitted, Book, Held, Receipt
+from proxy.core.quota import Ask, Cap, Claim, Level, Unit
+from proxy.ledger.scripts import Script, Scripts, cap_key, log_key, read_answer, script, window_key, words_of
+
+if TYPE_CHECKING:
+    import redis
+
+    from proxy.ledger.scripts import Command
+
+FAKED_CLOCK = (Path(__file__).parent / "faked_clock.lua").read_text()
+APPLICATION = "application"
+
+
+def with_faked_clock(of: Script) -> Script:
+    return Script(FAKED_CLOCK + of.source)
+
+
+def scripts(admit: Script | None = None, correct: Script | None = None) -> Scripts:
+    return Scripts(with_faked_clock(admit or script("admit")), with_faked_clock(correct or script("correct")))
+
+
+@dataclass
+class Pair:
+    terms: Terms
+    client: redis.Redis
+    scripts: Scripts = field(default_factory=scripts)
+    book: Book = field(default_factory=Book)
+    now_us: int = START_US
+    turn: int = 0
+    receipts: list[Receipt] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.client.flushall()
+
+    def run(self, command: Command) -> Any:
+        told = command._replace(arguments=(*command.arguments, self.now_us))
+        try:
+            return self.client.execute_command(*told.words(by_name=True))  # type: ignore[no-untyped-call]  # by redis-py
+        except NoScriptError:
+            return self.client.execute_command(*told.words(by_name=False))  # type: ignore[no-untyped-call]
+
+    def correct(self, key: str, *what: str | int) -> Any:
+        return self.run(self.scripts.correct(key, *what))
+
+    def ask(self, asks: Asks) -> Ask:
+        claims = tuple(Claim(key, f"limit {key}", Level.GRANT, *self.terms[key], cost, Unit.REQUEST) for key, cost in asks.costs)
+        return Ask(APPLICATION, claims, tuple(Cap(key, f"cap {key}", Level.GRANT, CAPS[key]) for key in asks.caps), asks.scopes, asks.who)
+
+    def do(self, step: Step) -> None:
+        self.turn += 1
+        match step:
+            case Asks():
+                self.admit(self.ask(step))
+            case Settles() | Moves():
+                self.correct_charge(step)
+            case Throttled(scope, opening):
+                told = self.correct(window_key(APPLICATION, scope), "open", *words_of(opening))
+                assert told == self.book.open_window(scope, opening, self.now_us)
+                self.admit(Ask(APPLICATION, (), (), (scope,), "who knocks at once"))
+            case Answered(scope, who, succeeded):
+                self.book.end_probe(scope, who, self.now_us, succeeded=succeeded)
+                self.correct(window_key(APPLICATION, scope), "end_probe", who, int(succeeded))
+            case Renews(cap, who):
+                self.book.renew(cap, who, self.now_us)
+                self.correct(cap_key(APPLICATION, cap), "renew", who)
+            case Releases(cap, who):
+                self.book.release(cap, who)
+                self.correct(cap_key(APPLICATION, cap), "release", who)
+            case Passed(us):
+                self.now_us += us
+
+    def admit(self, ask: Ask) -> Admitted | Held:
+        expected = self.book.admit(ask, self.now_us, self.turn)
+        told = read_answer(ask, self.run(self.scripts.admit(ask, self.turn)))
+        assert told.result == expected
+        if isinstance(expected, Admitted):
+            self.receipts += expected.receipts
+        elif told.opening is not None:
+            window = self.book.windows[expected.key]
+            assert told.opening == window.opening._replace(wait_us=window.length_us)
+        return expected
+
+    def correct_charge(self, step: Settles | Moves) -> None:
+        if not self.receipts:
+            return
+        receipt = self.receipts.pop(step.which % len(self.receipts))
+        key, booked = log_key(APPLICATION, receipt.key), (receipt.window_us, receipt.entry_id, receipt.cost)
+        if isinstance(step, Settles):
+            self.book.settle(receipt, step.cost, self.now_us, self.turn)
+            self.correct(key, "settle", *booked, step.cost, self.turn)
+        else:
+            moved = self.book.move(receipt, self.now_us, self.turn)
+            assert self.correct(key, "move", *booked, self.turn) == moved.entry_id
+            self.receipts.append(moved)

@@ -1,0 +1,174 @@
+"""Python and Lua agree to the microsecond, on any history, also where the clock steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from core.ledger_office import (
+    NAMES,
+    SCOPES,
+    Answered,
+    Asks,
+    History,
+    Moves,
+    Passed,
+    Releases,
+    Renews,
+    Settles,
+    Step,
+    Throttled,
+    corrections,
+    histories,
+    leases,
+    whole_asks,
+    windows,
+)
+from core.ledger_oracle import LEASE_US, PROBE_US, REMEMBERED_US
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger.parity import Pair
+from proxy.core.window import Opening
+
+if TYPE_CHECKING:
+    from ledger.conftest import Server
+
+tight = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+who = st.sampled_from(NAMES[:2])
+waits_us, caps_us, growths = st.sampled_from([5, 20, 60]), st.sampled_from([1, 30, 100]), st.sampled_from([100, 150, 200])
+openings = st.builds(Opening, waits_us, caps_us, growths, st.sampled_from(["exchange", "gmail"]), st.booleans())
+passed = st.sampled_from([1, 5, 20, 60, 200, PROBE_US, REMEMBERED_US - 1, REMEMBERED_US, -1, -100]).map(Passed)
+knock = st.builds(Asks, who, st.just(()), st.just(()), st.just(SCOPES[:1]))
+throttle = st.builds(Throttled, st.just(SCOPES[0]), openings)
+answer = st.builds(Answered, st.just(SCOPES[0]), who, st.booleans())
+
+
+def alone(step: Step) -> list[Step]:
+    return [step]
+
+
+@st.composite
+def trials(draw: st.DrawFn) -> list[Step]:
+    """A window that runs out, and what its probe brings."""
+    prober = draw(who)
+    steps: list[Step] = [draw(throttle), Passed(200), Asks(prober, (), (), SCOPES[:1]), Answered(SCOPES[0], prober, draw(st.booleans()))]
+    return steps[: draw(st.integers(2, 4))]
+
+
+def in_a_row(parts: list[list[Step]]) -> list[Step]:
+    return [step for part in parts for step in part]
+
+
+single = st.one_of(knock, throttle, passed, answer).map(alone)
+lives = st.lists(st.one_of(trials(), knock.map(alone), passed.map(alone), single), min_size=6, max_size=15).map(in_a_row)
+
+limited = st.sampled_from([(("a", 1),), (("a", 2),), (("a", 1), ("a", 1)), (("a", 5),), (("b", 1),)])
+ticks = st.sampled_from([1, 1, 2, 3, 4, 50, 96, 97, 99, 100, 9_000, 310_000, 320_000, -1, -110]).map(Passed)
+charges = st.builds(Asks, who, limited, st.just(()), st.just(()))
+settles = st.builds(Settles, st.integers(0, 3), st.integers(0, 4))
+moves = st.builds(Moves, st.integers(0, 3))
+limit_lives: st.SearchStrategy[list[Step]] = st.lists(st.one_of(charges, charges, ticks, ticks, settles, moves), min_size=15, max_size=40)
+
+caps = st.sampled_from([("endpoint",), ("endpoint",), ("mailbox", "endpoint")])
+ages = st.sampled_from([1, LEASE_US // 3, LEASE_US - 1, LEASE_US, -1, -LEASE_US]).map(Passed)
+places = st.one_of(
+    st.builds(Asks, st.sampled_from(NAMES), st.just(()), caps, st.just(())),
+    st.builds(Renews, caps.map(lambda of: of[0]), st.sampled_from(NAMES)),
+    st.builds(Releases, caps.map(lambda of: of[0]), st.sampled_from(NAMES)),
+)
+cap_lives: st.SearchStrategy[list[Step]] = st.lists(st.one_of(places, places, ages), min_size=10, max_size=30)
+
+
+@tight
+@given(limit_lives)
+def test_the_scripts_say_what_the_book_says_in_the_life_of_one_limit(server: Server, life: list[Step]) -> None:
+    with server.client() as client:
+        pair = Pair({"a": (4, 100), "b": (3, 320_000)}, client)
+        for step in life:
+            pair.do(step)
+
+
+@tight
+@given(histories(corrections, windows, leases, asks=whole_asks), whole_asks)
+def test_the_scripts_say_what_the_book_says_of_limits_caps_and_windows(server: Server, history: History, last: Asks) -> None:
+    with server.client() as client:
+        pair = Pair(history.terms, client)
+        for step in (*history.steps, last):
+            pair.do(step)
+
+
+@tight
+@given(lives)
+def test_the_scripts_say_what_the_book_says_in_the_life_of_one_window(server: Server, life: list[Step]) -> None:
+    with server.client() as client:
+        pair = Pair({}, client)
+        for step in life:
+            pair.do(step)
+
+
+@tight
+@given(cap_lives)
+def test_the_scripts_say_what_the_book_says_in_the_life_of_two_caps(server: Server, life: list[Step]) -> None:
+    with server.client() as client:
+        pair = Pair({}, client)
+        for step in life:
+            pair.do(step)
+
+
+def throttled(wait_us: int, *, scope: str = SCOPES[0], growth: int = 200, probes: bool = True) -> Throttled:
+    return Throttled(scope, Opening(wait_us, 10**6, growth, "exchange", probes))
+
+
+KNOCK, OTHER = Asks("ann", (), (), SCOPES[:1]), Asks("bob", (), (), SCOPES[:1])
+A, B = Asks("ann", (("a", 1),)), Asks("ann", (("b", 3),))
+PROBED: list[Step] = [throttled(5), Passed(5), KNOCK]
+REOPENED: list[Step] = [*PROBED, Answered(SCOPES[0], "ann", succeeded=True)]
+HISTORIES: dict[str, list[Step]] = {
+    "an entry expires at its very end": [A, Passed(50), A, A, A, Passed(50), A, A],
+    "as much as is needed must expire": [A, Passed(50), A, A, A, A],
+    "a slot is so long": [Asks("ann", (("b", 1),)), Passed(10_100), Asks("ann", (("b", 1),)), Passed(310_000), Asks("ann", (("b", 2),))],
+    "a slot is rounded up": [A, Passed(3), A, Passed(97), Asks("ann", (("a", 4),))],
+    "a slot is counted from its first arrival": [A, Passed(3), A, Passed(3), A, Passed(97), Asks("ann", (("a", 4),))],
+    "a log lives as long as its newest arrival": [Asks("ann", (("b", 2),)), Passed(9_000), Asks("ann", (("b", 1),)), Passed(315_000), B],
+    "what has expired stays so when the clock steps back": [A, A, A, A, B, Passed(100), Asks("ann", (("a", 1), ("b", 1))), Passed(-60), A],
+    "of two equal waits the first is told": [throttled(50), throttled(50, scope=SCOPES[1]), Asks("ann", (), (), SCOPES)],
+    "growth is rounded down": [throttled(5, growth=150), Passed(5), KNOCK, throttled(5, growth=150), Passed(7), KNOCK, throttled(5, growth=150)],
+    "a window without a probe lives until its end": [throttled(10_000, probes=False), Passed(8_000), KNOCK],
+    "a window steps back with the clock": [throttled(50), Passed(20), KNOCK, Passed(-10), KNOCK],
+    "a reopening is remembered for so long": [*REOPENED, Passed(REMEMBERED_US - 1), KNOCK, Passed(1), KNOCK],
+    "a reopening steps back with the clock": [*REOPENED, Passed(10), KNOCK, Passed(-4), KNOCK],
+    "what was reopened closes": [*REOPENED, throttled(5), KNOCK],
+    "a window is tried out from its very end": [throttled(5), Passed(5), throttled(5)],
+    "a probe holds others at once": [*PROBED, OTHER],
+    "a probe that fails lets the next one go": [*PROBED, Answered(SCOPES[0], "ann", succeeded=False), OTHER],
+    "a probe's end steps back with the clock": [throttled(5), Passed(5), KNOCK, Passed(-3), KNOCK, Passed(3), KNOCK],
+}
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_the_scripts_say_what_the_book_says_where_it_is_delicate(server: Server, history: str) -> None:
+    with server.client() as client:
+        pair = Pair({"a": (4, 100), "b": (3, 320_000)}, client)
+        for step in HISTORIES[history]:
+            pair.do(step)
+
+
+def test_more_is_never_given_back_than_an_entry_holds(server: Server) -> None:
+    with server.client() as client:
+        pair = Pair({"a": (4, 100)}, client)
+        for step in (Asks("ann", (("a", 2),)), Passed(50), A):
+            pair.do(step)
+        for _ in range(2):
+            pair.receipts.insert(0, pair.receipts[0])
+            pair.do(Settles(0, 0))
+        for _ in range(4):
+            pair.do(A)
+
+
+def test_the_scripts_say_what_the_book_says_of_a_lease_that_outlives_a_later_one(server: Server) -> None:
+    with server.client() as client:
+        pair = Pair({}, client)
+        for step in (Renews("mailbox", "bob"), Passed(-LEASE_US), Renews("mailbox", "ann"), Passed(LEASE_US + 9_000), Asks("cid", (), ("mailbox",))):
+            pair.do(step)
