@@ -6,6 +6,7 @@ import asyncio
 import statistics
 import time
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from proxy import known
 from proxy.core.identify import identify
@@ -13,17 +14,21 @@ from proxy.errand import Errand
 from proxy.gate import make_gate
 from proxy.settings import Settings
 from proxy.settings.pacing import Limits, Providers
+from proxy.telemetry.logs import Log
 from proxy.wire.body import Body
 from proxy.wire.head import RequestHead
+
+if TYPE_CHECKING:
+    from proxy.settings.kinds import Override
 
 ROUNDS, REQUESTS = 50, 400
 
 
 async def main() -> None:
-    never_reached = {"google_user": {"count": 10**9}, "v3_contacts": {"count": 10**9}}
+    never_reached: dict[str, Override] = {"google_user": {"count": 10**9}, "v3_contacts": {"count": 10**9}}
     settings = Settings(limits=Limits(overrides=never_reached), providers=Providers({"g": "google"}))
     catalogue = known.catalogue()
-    admission = make_gate(settings, catalogue, print).admission
+    admission = make_gate(settings, catalogue, Log("json", "info")).admission
     head = RequestHead(b"GET", b"/v3/grants/g/contacts/1", is_http_10=False, fields=[(b"authorization", b"Authorization", b"Bearer nyk_1")])
     source = SimpleNamespace(hold_body=lambda: None, release_body=lambda: None)
     costs_us: list[float] = []

@@ -9,47 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.row import Row
+from proxy.waiter import line_key
 
 if TYPE_CHECKING:
-    import asyncio
-
     from proxy.core.book import Held
     from proxy.core.quota import Ask
-
-LineKey = tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-
-
-class Waiter:
-    """One request that waits.
-
-    Attributes:
-        ask: What it asks.
-        deadline: When its patience ends, in the loop's time.
-        line: Where it stands.
-        row: The key of what holds it, once it is the head of its line; or empty.
-        held: What the ledger last said to it, or to the one whose place it took; None when it is to ask.
-        last_held: The same, kept when it is to ask.
-        until: When that is worth another question.
-        call: What to wake it by.
-    """
-
-    __slots__ = ("ask", "call", "deadline", "held", "last_held", "line", "row", "until")
-
-    def __init__(self, ask: Ask, deadline: float) -> None:
-        self.ask = ask
-        self.deadline = deadline
-        self.line = line_key(ask)
-        self.row = ""
-        self.held: Held | None = None
-        self.last_held: Held | None = None
-        self.until = 0.0
-        self.call: asyncio.Future[None] | None = None
-
-    def wake(self) -> None:
-        """Let it ask."""
-        self.held = None
-        if self.call is not None and not self.call.done():
-            self.call.set_result(None)
+    from proxy.waiter import LineKey, Waiter
 
 
 class Lines:
@@ -67,10 +32,15 @@ class Lines:
         return bool(self._lines) and (line_key(ask) in self._lines or self._row_of_others(ask) is not None)
 
     def add(self, waiter: Waiter, held: Held | None, until: float) -> None:
-        """Stand at the end of the line; the first of a new line, unless the ledger has held it already, behind the heads of others."""
+        """Stand at the end of the line; the first of a new line, unless the ledger has held it already, behind the heads of others.
+
+        Several of one line may come back from the ledger at the same time: only the first of them stands in the row, or it would wait for the others.
+        """
         line = self._lines.setdefault(waiter.line, {})
         line[waiter] = None
-        if held is not None:
+        if held is not None and len(line) > 1:
+            waiter.last_held = held
+        elif held is not None:
             self.hold(waiter, held, until)
         elif len(line) == 1 and (key := self._row_of_others(waiter.ask)) is not None:
             self._join_row(waiter, key, self._rows[key].first() or waiter)
@@ -156,8 +126,3 @@ class Lines:
 def _cost(ask: Ask, key: str) -> int:
     """What a request takes of what a row waits for: units of a limit, or one turn."""
     return sum(claim.cost for claim in ask.claims if claim.key == key) or 1
-
-
-def line_key(ask: Ask) -> LineKey:
-    """Return what requests must share to stand in one line."""
-    return ask.subject, tuple(claim.key for claim in ask.claims), tuple(cap.key for cap in ask.caps), ask.scopes

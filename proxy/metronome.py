@@ -12,6 +12,9 @@ from proxy.core.window import REMEMBERED_US
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_ONE: Final = 1 + 1e-6
+"""A limiter of exactly one can be full by an error of rounding, and then sets timers of no length until its clock moves on."""
+
 INTERVALS_S: Final = ((5.0, 1.0), (10.0, 0.5), (20.0, 0.2), (40.0, 0.1), (REMEMBERED_US / 1e6, 0.05))
 """Until so long after the reopening, one request in so many seconds."""
 
@@ -46,9 +49,17 @@ class Metronomes:
         if not self._reopened_at:
             return
         for scope in scopes:
-            limiter = self._limiter(scope, asyncio.get_running_loop().time())
-            if limiter is not None:
-                await limiter.acquire()
+            now = asyncio.get_running_loop().time()
+            known, limiter = self._limiters.get(scope), self._limiter(scope, now)
+            if limiter is None:
+                continue
+            if known is not None and known[1] is not limiter:
+                await limiter.acquire()  # a faster beat begins with a pause, not with two at once
+            await limiter.acquire()
+
+    def interval_s(self, scopes: Iterable[str]) -> float:
+        """Return the longest pause between two beats that the scopes have now."""
+        return max((self._limiters[scope][0] for scope in scopes if scope in self._limiters), default=0.0)
 
     def _limiter(self, scope: str, now: float) -> AsyncLimiter | None:
         reopened_at = self._reopened_at.get(scope)
@@ -61,5 +72,5 @@ class Metronomes:
             return None
         known = self._limiters.get(scope)
         if known is None or known[0] != interval_s:
-            known = self._limiters[scope] = (interval_s, AsyncLimiter(1, interval_s))
+            known = self._limiters[scope] = (interval_s, AsyncLimiter(_ONE, interval_s))
         return known[1]

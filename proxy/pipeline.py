@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from proxy.admission import Admission
     from proxy.core.classify import Classifier
     from proxy.core.handbook import Handbook
-    from proxy.core.model import ErrorAnswer, Origin
+    from proxy.core.model import ErrorAnswer, Fields, Origin
     from proxy.errand import Errand
     from proxy.patience import Patience
     from proxy.trip import Retrying
@@ -54,6 +54,7 @@ class Reading(NamedTuple):
         verdict: What it means; the time that it closes a door for, where it does.
         outcome: The same for the decision.
         held_s: For how long admission holds the request now, or None.
+        closes: It has closed a door.
         untouched: The body stays with the response: the caller gets it as it is.
     """
 
@@ -61,6 +62,7 @@ class Reading(NamedTuple):
     verdict: Verdict
     outcome: ErrorReply
     held_s: float | None
+    closes: bool
     untouched: bool
 
 
@@ -81,6 +83,7 @@ class Pipeline:
         self._classifier, self._handbook, self._error_max_bytes = knowledge
         self._patience = patience
         self._retrying = retrying
+        self._loop = asyncio.get_running_loop()
 
     async def run(self, errand: Errand) -> Relay | Told:
         """Bring the request to upstream and say what to tell the caller."""
@@ -139,14 +142,19 @@ class Pipeline:
 
     async def _after_error(self, errand: Errand, trip: Trip, response: Response) -> Relay | Told | None:
         reading = await self._read(errand, response)
-        self._admission.leave(errand, succeeded=reading.verdict.cause not in THROTTLES)
+        succeeded = not reading.closes and reading.verdict.cause not in THROTTLES
+        if succeeded:
+            self._admission.probed(errand)
         match trip.decide(reading.outcome, held_s=reading.held_s):
             case Again() as again:
+                self._admission.leave(errand, succeeded=succeeded)
                 response.abandon()  # an upload that it answered early ends with it
                 errand.response = None
                 await self._pause(errand, trip, again)
                 return None
             case Pass(may_have_happened):
+                if not reading.untouched:  # else its body is still to come: whoever relays it leaves
+                    self._admission.leave(errand, succeeded=succeeded)
                 return self._told_error(errand, response, reading, may_have_happened=may_have_happened)
             case Answer():
                 raise RuntimeError("an error of upstream is passed on")
@@ -160,18 +168,12 @@ class Pipeline:
         untouched = errand.raw_errors or context.method == "HEAD" or head.index.get(b"content-encoding", b"").lower() not in _READABLE_CODINGS
         untouched |= head.status < _FIRST_ERROR_STATUS
         reply = Reply(head.status, fields, b"")
-        if head.status == _TOO_MANY_REQUESTS and not (untouched or response.body.ended):
-            # Nobody else goes while the rest of the answer, which may say more, is still on its way.
-            self._admission.throttled(errand, self._classifier.classify(reply, context, now=time.time()), head.status, 0.0)
         if not untouched:
-            started_at = time.monotonic()
-            body, cut = await response.body.read(self._error_max_bytes)
-            errand.upstream_s += time.monotonic() - started_at
-            if cut:
-                response.abandon()
-            reply = Reply(head.status, fields, body, cut)
+            reply = await self._read_body(errand, response, fields)
+        replayed = head.index.get(b"idempotent-response", b"").lower() == b"true"
         verdict = self._classifier.classify(reply, context, now=time.time())
-        closed_s = self._admission.throttled(errand, verdict, head.status, self._retrying.roll())
+        # What answers an earlier request says nothing about now.
+        closed_s = None if replayed else self._admission.throttled(errand, verdict, head.status, self._retrying.roll())
         if closed_s is not None:
             verdict = Verdict(verdict.cause, verdict.origin, closed_s)
         outcome = ErrorReply(
@@ -179,9 +181,23 @@ class Pipeline:
             verdict,
             retryable=self._handbook.retryable(entry_of(reply, context, verdict, self._handbook)),
             by_nylas=b"json" in head.index.get(b"content-type", b""),
-            replayed=head.index.get(b"idempotent-response", b"").lower() == b"true",
+            replayed=replayed,
         )
-        return Reading(reply, verdict, outcome, closed_s if self._admission.enforces else None, untouched)
+        return Reading(reply, verdict, outcome, closed_s if self._admission.enforces else None, closed_s is not None, untouched)
+
+    async def _read_body(self, errand: Errand, response: Response, fields: Fields) -> Reply:
+        """Read an error. While more of a throttling one is on its way nobody else of the mailbox goes: it will say for how long."""
+        resume = self._admission.suspend(errand) if response.head.status == _TOO_MANY_REQUESTS and not response.body.ended else None
+        started_at = time.monotonic()
+        try:
+            body, cut = await response.body.read(self._error_max_bytes)
+        finally:
+            errand.upstream_s += time.monotonic() - started_at
+            if resume is not None:
+                self._loop.call_soon(resume)  # when what it meant has been booked
+        if cut:
+            response.abandon()
+        return Reply(response.head.status, fields, body, cut)
 
     def _is_not_ready(self, errand: Errand, response: Response) -> bool:
         return is_not_ready(response.head.status, errand.context, errand.head.index.get(b"accept", b""))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from proxy.lines import Waiter
+    from proxy.waiter import Waiter
 
 _REMEMBERED_MAX: Final = 1000
 

@@ -14,16 +14,18 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from proxy.core.book import Admitted, HeldBy
-from proxy.lines import Lines, Waiter
+from proxy.core.book import Admitted, Held, HeldBy
+from proxy.core.model import Cause
+from proxy.lines import Lines
 from proxy.metronome import Metronomes
+from proxy.waiter import Waiter
 
 if TYPE_CHECKING:
-    from proxy.core.book import Held
     from proxy.core.quota import Ask
     from proxy.ledger import Ledger
 
 _US: Final = 1e6
+_UNTIL_RESUMED_US: Final = 120_000_000
 _UNKNOWN_WAIT_S: Final = 1.0
 """What is told of a wait that ends when somebody else is done: a place in flight, a probe."""
 
@@ -72,6 +74,7 @@ class Turnstile:
         self._poll_s = poll_s
         self._lines = Lines()
         self._metronomes = Metronomes()
+        self._suspended: set[str] = set()
         self._loop = asyncio.get_running_loop()
         self.waiting = 0
 
@@ -79,7 +82,7 @@ class Turnstile:
         """Wait for the turn of a request, as long as `patience_s` at most. Whoever is cancelled here has booked nothing."""
         held: Held | None = None
         if not self._lines.has_before(ask) and not self._metronomes.concern(ask.scopes):
-            result = await self._ledger.admit(ask)
+            result = self._suspension(ask) or await self._ledger.admit(ask)
             if isinstance(result, Admitted):
                 self._pace(result)
                 return Entered(result, 0.0)
@@ -111,6 +114,19 @@ class Turnstile:
         if first is not None:
             first.wake()
 
+    def suspend(self, scope: str) -> None:
+        """Let nobody of a scope go for a moment: an answer that may close it is being read."""
+        self._suspended.add(scope)
+
+    def resume(self, scope: str) -> None:
+        """The ledger knows by now what the answer meant."""
+        self._suspended.discard(scope)
+        self.wake(scope)
+
+    def _suspension(self, ask: Ask) -> Held | None:
+        scope = next((scope for scope in ask.scopes if scope in self._suspended), None) if self._suspended else None
+        return None if scope is None else Held(_UNTIL_RESUMED_US, HeldBy.WINDOW, scope, Cause.RATE_LIMIT_AMBIGUOUS, probing=True)
+
     def reopened(self, scope: str) -> None:
         """Begin to pace a scope whose window has ended, and let the first go."""
         self._metronomes.begin(scope, self._loop.time())
@@ -132,8 +148,10 @@ class Turnstile:
         """Wait until the ledger lets the request go, or until that is hopeless."""
         while True:
             if waiter.held is None and self._lines.is_first(waiter):
-                await self._metronomes.tick(waiter.ask.scopes)
-                result = await self._ledger.admit(waiter.ask)
+                if not await self._beat(waiter):
+                    interval_s = self._metronomes.interval_s(waiter.ask.scopes)
+                    return TurnedAway(interval_s, waiter.last_held or _paced(waiter.ask, interval_s), 0.0)
+                result = self._suspension(waiter.ask) or await self._ledger.admit(waiter.ask)
                 if isinstance(result, Admitted):
                     self._pace(result)
                     return result
@@ -144,6 +162,15 @@ class Turnstile:
             await self._sleep(waiter)
             if self._lines.is_first(waiter):
                 waiter.held = None
+
+    async def _beat(self, waiter: Waiter) -> bool:
+        """Wait for the beat of what is paced; False where that would outlast the patience."""
+        try:
+            async with asyncio.timeout_at(waiter.deadline):
+                await self._metronomes.tick(waiter.ask.scopes)
+        except TimeoutError:
+            return False
+        return True
 
     def _until(self, held: Held) -> float:
         """When it is worth asking again."""
@@ -190,6 +217,10 @@ class Turnstile:
         if held.by is not HeldBy.LIMIT or claim is None:
             return known_s
         return max(known_s, self._ledger.forecast_us(claim, self._lines.units_before(waiter, claim.key)) / _US)
+
+
+def _paced(ask: Ask, interval_s: float) -> Held:
+    return Held(int(interval_s * _US), HeldBy.WINDOW, ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)
 
 
 def _is_known(held: Held) -> bool:

@@ -16,6 +16,7 @@ from proxy.turnstile import Entered, TurnedAway, Turnstile
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from proxy.core.book import Admitted, Held
     from proxy.core.quota import Ask
 
 
@@ -42,6 +43,14 @@ class Gate:
         self.ledger.release(ask)
         for cap in ask.caps:
             self.turnstile.wake(cap.key)
+
+
+class SlowLedger(LocalLedger):
+    """Takes its time, so that several ask before the first is answered."""
+
+    async def admit(self, ask: Ask) -> Admitted | Held:
+        await asyncio.sleep(0.01)
+        return await super().admit(ask)
 
 
 async def soon() -> None:
@@ -85,6 +94,16 @@ async def test_lines_take_turns_at_what_they_share() -> None:
     assert [name for name, _ in gate.went] == [
         "greedy 0", "greedy 1", "polite 0", "kind 0", "greedy 2", "polite 1", "kind 1", "greedy 3",
     ]  # fmt: skip
+
+
+@fast_forwarded
+async def test_those_who_ask_a_slow_ledger_at_the_same_time_do_not_wait_for_each_other() -> None:
+    gate = Gate()
+    gate.turnstile = Turnstile(SlowLedger(lambda: round(asyncio.get_running_loop().time() * SECOND_US)), 1000, poll_s=0.1)
+    tasks = [gate.start(f"{name}{number}", an_ask(a_claim(name), a_claim("shared", count=3))) for number in range(6) for name in "ab"]
+    results = await asyncio.gather(*tasks)
+    assert all(isinstance(result, Entered) for result in results)
+    assert gate.went[-1][1] < 4.5
 
 
 @fast_forwarded

@@ -1,0 +1,51 @@
+"""One request that waits, and in which line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from proxy.core.book import Held
+    from proxy.core.quota import Ask
+
+LineKey = tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
+class Waiter:
+    """One request that waits.
+
+    Attributes:
+        ask: What it asks.
+        deadline: When its patience ends, in the loop's time.
+        line: Where it stands.
+        row: The key of what holds it, once it is the head of its line; or empty.
+        held: What the ledger last said to it, or to the one whose place it took; None when it is to ask.
+        last_held: The same, kept when it is to ask.
+        until: When that is worth another question.
+        call: What to wake it by.
+    """
+
+    __slots__ = ("ask", "call", "deadline", "held", "last_held", "line", "row", "until")
+
+    def __init__(self, ask: Ask, deadline: float) -> None:
+        self.ask = ask
+        self.deadline = deadline
+        self.line = line_key(ask)
+        self.row = ""
+        self.held: Held | None = None
+        self.last_held: Held | None = None
+        self.until = 0.0
+        self.call: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Let it ask."""
+        self.held = None
+        if self.call is not None and not self.call.done():
+            self.call.set_result(None)
+
+
+def line_key(ask: Ask) -> LineKey:
+    """Return what requests must share to stand in one line."""
+    return ask.subject, tuple(claim.key for claim in ask.claims), tuple(cap.key for cap in ask.caps), ask.scopes
