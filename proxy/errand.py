@@ -32,6 +32,7 @@ class Errand:
         ask: What it asks of the ledger; None before it was asked.
         admitted: What was booked for the attempt under way, or None.
         admitted_at: When, in the loop's time.
+        abandoned: Its caller has left; what is under way is finished, nothing is repeated: the caller may repeat it itself.
         attempts: How often upstream was asked.
         sent: Bytes of the present attempt have left.
         waited_s: Time spent waiting for admission and between attempts.
@@ -41,8 +42,8 @@ class Errand:
     """
 
     __slots__ = (
-        "admitted", "admitted_at", "ask", "attempts", "body", "context", "has_body", "head", "key", "key_renewed", "on_interim", "raw_errors",
-        "replay", "response", "sent", "unsafe", "upstream_s", "waited_s", "would_hold_s",
+        "abandoned", "admitted", "admitted_at", "ask", "attempts", "body", "context", "has_body", "head", "key", "key_renewed",
+        "on_interim", "raw_errors", "replay", "response", "sent", "unsafe", "upstream_s", "waited_s", "would_hold_s",
     )  # fmt: skip
 
     def __init__(self, context: RequestContext, head: RequestHead, body: Body, on_interim: Callable[[ResponseHead], None]) -> None:
@@ -59,6 +60,7 @@ class Errand:
         self.ask: Ask | None = None
         self.admitted: Admitted | None = None
         self.admitted_at = 0.0
+        self.abandoned = False
         self.attempts = 0
         self.sent = False
         self.waited_s = 0.0

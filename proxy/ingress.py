@@ -171,6 +171,7 @@ class Ingress:
 
     def _caller_left(self, exchange: Exchange, errand: Errand) -> None:
         """Cancel the call, unless all of a request has left that upstream carries out anyway."""
+        errand.abandoned = True
         if errand.sent and errand.body.ended and finishes_without_caller(errand.context):
             return
         if errand.response is not None:

@@ -79,7 +79,7 @@ class Trip:
             replayable=not errand.has_body or (errand.replay is not None and errand.replay.replayable),
             signed=self._signed,
             callers_key=self._callers_key,
-            calm=self._calm,
+            calm=self._calm or errand.abandoned,
             attempts=errand.attempts,
             uncounted=self._uncounted,
             waited_s=self._key_waited_s,

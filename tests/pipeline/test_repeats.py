@@ -117,6 +117,19 @@ async def test_doubt_about_an_earlier_attempt_is_told_of_a_later_refusal() -> No
 
 
 @fast_forwarded
+async def test_a_send_whose_caller_has_left_is_finished_and_not_repeated() -> None:
+    async with a_way(Fails(takes_s=1.0)) as way:
+        target, method, body, _ = REQUESTS["send"]
+        errand = way.errand(target, method, body)
+        running = asyncio.get_running_loop().create_task(way.pipeline.run(errand))
+        await asyncio.sleep(0.5)
+        errand.abandoned = True  # and may send it again under a key of its own
+        await running
+        way.pipeline.leave(errand)
+        assert len(way.upstream.attempts) == 1
+
+
+@fast_forwarded
 async def test_a_refusal_after_a_doubtful_attempt_keeps_the_key() -> None:
     async with a_way(Fails(), nylas_429()) as way:
         assert (await asked(way, "send", patience="20")).status == 200
