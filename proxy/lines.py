@@ -6,6 +6,7 @@ cap, a window that other lines meet as well. Only who is first in both asks the 
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
 from proxy.row import Row
@@ -17,11 +18,48 @@ if TYPE_CHECKING:
     from proxy.waiter import LineKey, Waiter
 
 
-class Lines:
-    """All who wait. Dictionaries are used for their order and for leaving from the middle at no cost."""
+class _Line:
+    """One line. An ordered dictionary: the first, the last and leaving from the middle cost the same however long it is."""
+
+    __slots__ = ("_units", "_waiters")
 
     def __init__(self) -> None:
-        self._lines: dict[LineKey, dict[Waiter, None]] = {}
+        self._waiters: OrderedDict[Waiter, None] = OrderedDict()
+        self._units: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._waiters)
+
+    def join(self, waiter: Waiter) -> None:
+        self._waiters[waiter] = None
+        for claim in waiter.ask.claims:
+            self._units[claim.key] += claim.cost
+
+    def head(self) -> Waiter:
+        return next(iter(self._waiters))
+
+    def leave(self, waiter: Waiter) -> None:
+        del self._waiters[waiter]
+        for claim in waiter.ask.claims:
+            self._units[claim.key] -= claim.cost
+
+    def units_to(self, waiter: Waiter, key: str) -> int:
+        """Return what a limit is asked for by those up to `waiter`; for the last, who asks most often, without looking at the others."""
+        if waiter is next(reversed(self._waiters)):
+            return self._units[key]
+        units = 0
+        for other in self._waiters:
+            units += _cost(other.ask, key)
+            if other is waiter:
+                break
+        return units
+
+
+class Lines:
+    """All who wait."""
+
+    def __init__(self) -> None:
+        self._lines: dict[LineKey, _Line] = {}
         self._rows: dict[str, Row] = {}
 
     def __bool__(self) -> bool:
@@ -36,8 +74,10 @@ class Lines:
 
         Several of one line may come back from the ledger at the same time: only the first of them stands in the row, or it would wait for the others.
         """
-        line = self._lines.setdefault(waiter.line, {})
-        line[waiter] = None
+        line = self._lines.get(waiter.line)
+        if line is None:
+            line = self._lines[waiter.line] = _Line()
+        line.join(waiter)
         if held is not None and len(line) > 1:
             waiter.last_held = held
         elif held is not None:
@@ -62,7 +102,7 @@ class Lines:
 
     def head_of(self, waiter: Waiter) -> Waiter:
         """Return the head of its line."""
-        return next(iter(self._lines[waiter.line]))
+        return self._lines[waiter.line].head()
 
     def first_held_by(self, key: str) -> Waiter | None:
         """Return who asks next about what was freed."""
@@ -70,24 +110,20 @@ class Lines:
         return row.first() if row is not None else None
 
     def units_before(self, waiter: Waiter, key: str) -> int:
-        """Return what `key` is asked for by those before it, itself included, if lines take turns."""
-        units = 0
-        for other in self._lines[waiter.line]:
-            units += _cost(other.ask, key)
-            if other is waiter:
-                break
+        """Return what the limit `key` is asked for by those before it, itself included, if lines take turns."""
+        units = self._lines[waiter.line].units_to(waiter, key)
         return units * max(1, len(self._rows[key])) if key in self._rows else units
 
     def leave(self, waiter: Waiter, *, served: bool) -> None:
         """Go from where it stands, admitted or not. Its line's next head takes a place in the row: the other lines' turn first."""
         line, key = self._lines[waiter.line], waiter.row
-        was_head = next(iter(line)) is waiter
-        del line[waiter]
+        was_head = line.head() is waiter
+        line.leave(waiter)
         was_first = self._leave_row(waiter, served=served)
         if not line:
             del self._lines[waiter.line]
         elif was_head:
-            following = next(iter(line))
+            following = line.head()
             if key in self._rows:
                 self._join_row(following, key, waiter)
             else:

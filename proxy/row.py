@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 
     from proxy.waiter import Waiter
 
-_REMEMBERED_MAX: Final = 1000
+_REMEMBERED_MIN: Final = 1000
+"""So many ends of lines are kept without asking which of them still matter; then twice as many as did when last asked."""
 
 
 class Row:
     """Who is held by one limit, cap or window."""
 
-    __slots__ = ("_ends", "_heap", "_numbers", "_starts", "_virtual")
+    __slots__ = ("_ends", "_heap", "_numbers", "_remembered_max", "_starts", "_virtual")
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Waiter]] = []
         self._starts: dict[Waiter, int] = {}
         self._ends: dict[Hashable, int] = {}
         self._numbers = itertools.count()
+        self._remembered_max = _REMEMBERED_MIN
         self._virtual = 0
 
     def __len__(self) -> int:
@@ -55,5 +57,6 @@ class Row:
         if cost:
             self._virtual = max(self._virtual, start)
             self._ends[waiter.line] = start + cost
-            if len(self._ends) > _REMEMBERED_MAX:
+            if len(self._ends) > self._remembered_max:
                 self._ends = {line: end for line, end in self._ends.items() if end > self._virtual}
+                self._remembered_max = max(_REMEMBERED_MIN, 2 * len(self._ends))
