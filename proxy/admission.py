@@ -7,21 +7,21 @@ import secrets
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.core.book import Admitted, HeldBy
+from proxy.core.bounded import forget_oldest
 from proxy.core.model import Cause, Origin, Problem
 from proxy.core.quota import Unit
 from proxy.ledger import LedgerAwayError
-from proxy.turnstile import Entered
+from proxy.turnstile import US_PER_S, Entered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from proxy.core.book import Held
-    from proxy.core.claims import Claims
     from proxy.core.identity import Identity
     from proxy.core.model import Verdict
     from proxy.core.quota import Ask
-    from proxy.core.throttle import Throttles
     from proxy.errand import Errand
+    from proxy.known import Rulebook
     from proxy.ledger import Ledger
     from proxy.turnstile import TurnedAway, Turnstile
     from proxy.wire.head import ResponseHead
@@ -39,7 +39,6 @@ _TOLD_BY_CAUSE: Final = {
 }
 _CAUSE_OF_PROVIDER: Final = {"google": Cause.RATE_LIMIT_PROVIDER_GOOGLE, "microsoft": Cause.RATE_LIMIT_PROVIDER_MICROSOFT}
 _LEDGER_AWAY: Final = Problem(503, Cause.OVERLOADED, "the shared ledger is away, and redis.on_loss says to refuse", retry_after_s=1.0)
-_US: Final = 1e6
 
 
 class Rules(NamedTuple):
@@ -47,18 +46,14 @@ class Rules(NamedTuple):
 
     Attributes:
         identity: Who is who.
-        claims: What counts against what.
-        throttles: Which answers close which doors.
-        limit_providers: The provider of each limit, by its name; None for limits of Nylas.
+        rulebook: What counts against what, which answers close which doors.
         now_s: The loop's time.
         headroom: By how much windows are stretched, as a share.
         enforces: False only observes: nothing waits, nothing is refused.
     """
 
     identity: Identity
-    claims: Claims
-    throttles: Throttles
-    limit_providers: Mapping[str, str | None]
+    rulebook: Rulebook
     now_s: Callable[[], float]
     headroom: float
     enforces: bool
@@ -71,20 +66,21 @@ class Admission:
         ledger: Who counts.
         turnstile: Who may ask.
         rules: What it goes by.
-        providers: The provider of each grant or account that is known, by its subject; learned ones join it.
+        providers: The provider of each grant or account that is known, by its subject.
     """
 
-    def __init__(self, ledger: Ledger, turnstile: Turnstile, rules: Rules, providers: dict[str, str]) -> None:
+    def __init__(self, ledger: Ledger, turnstile: Turnstile, rules: Rules, providers: Mapping[str, str]) -> None:
         self._ledger = ledger
         self._turnstile = turnstile
         self._identity = rules.identity
-        self._claims = rules.claims
-        self._throttles = rules.throttles
-        self._limit_providers = rules.limit_providers
+        self._claims = rules.rulebook.claims
+        self._throttles = rules.rulebook.throttles
+        self._limit_providers = {limit.name: limit.provider for limit in rules.rulebook.limits}
         self._now_s = rules.now_s
         self._late_share = rules.headroom / (1 + rules.headroom)
         self.enforces = rules.enforces
         self._providers = providers
+        self._learned_providers: dict[str, str] = {}
         self._lease_prefix = secrets.token_hex(8)
         self._lease_numbers = itertools.count(1)
         self._in_flight: set[Errand] = set()
@@ -106,7 +102,7 @@ class Admission:
             if isinstance(result, Admitted):
                 self._take(errand, result)
             else:
-                errand.would_hold_s = max(errand.would_hold_s, result.wait_us / _US)
+                errand.would_hold_s = max(errand.would_hold_s, result.wait_us / US_PER_S)
             return None
         entered = await self._turnstile.enter(ask, patience_s)
         errand.waited_s += entered.waited_s
@@ -123,7 +119,7 @@ class Admission:
             content_type=index.get(b"content-type", b""),
             application=application,
             subject=subject,
-            provider=self._providers.get(subject),
+            provider=self._providers.get(subject) or self._learned_providers.get(subject),
             lease_id=f"{self._lease_prefix}-{next(self._lease_numbers):x}",
         )
 
@@ -138,11 +134,10 @@ class Admission:
         admitted = errand.admitted
         if admitted is None:
             return
-        late_us = (self._now_s() - errand.admitted_at) * _US
-        if any(late_us > receipt.window_us * self._late_share for receipt in admitted.receipts):
-            receipts = (
-                self._ledger.move(receipt) if late_us > receipt.window_us * self._late_share else receipt for receipt in admitted.receipts
-            )
+        late_us = (self._now_s() - errand.admitted_at) * US_PER_S
+        late = [late_us > receipt.window_us * self._late_share for receipt in admitted.receipts]
+        if any(late):
+            receipts = (self._ledger.move(receipt) if is_late else receipt for receipt, is_late in zip(admitted.receipts, late, strict=True))
             errand.admitted = admitted._replace(receipts=tuple(receipts))
 
     def answered(self, errand: Errand, head: ResponseHead) -> None:
@@ -172,7 +167,7 @@ class Admission:
         if throttle is None:
             return None
         self._turnstile.closed(throttle.scope)
-        return self._ledger.open_window(throttle.scope, throttle.opening) / _US
+        return self._ledger.open_window(throttle.scope, throttle.opening) / US_PER_S
 
     def suspend(self, errand: Errand) -> Callable[[], None]:
         """Hold the mailbox, or the application where there is none, while a throttling answer is read; returns what ends that."""
@@ -194,22 +189,22 @@ class Admission:
             self._ledger.release(ask)
             for cap in ask.caps:
                 self._turnstile.wake(cap.key)
+        self._end_probes(ask, admitted, succeeded=succeeded)
+
+    def probed(self, errand: Errand) -> None:
+        """An answer has come that is no throttle: what the attempt probed is open again, before its body is over."""
+        ask, admitted = errand.ask, errand.admitted
+        if ask is not None and admitted is not None and admitted.probes:
+            self._end_probes(ask, admitted, succeeded=True)
+            errand.admitted = admitted._replace(probes=())
+
+    def _end_probes(self, ask: Ask, admitted: Admitted, *, succeeded: bool) -> None:
         for scope in admitted.probes:
             self._ledger.end_probe(scope, ask.lease_id, succeeded=succeeded)
             if succeeded:
                 self._turnstile.reopened(scope)
             else:
                 self._turnstile.wake(scope)
-
-    def probed(self, errand: Errand) -> None:
-        """An answer has come that is no throttle: what the attempt probed is open again, before its body is over."""
-        ask, admitted = errand.ask, errand.admitted
-        if ask is None or admitted is None or not admitted.probes:
-            return
-        for scope in admitted.probes:
-            self._ledger.end_probe(scope, ask.lease_id, succeeded=True)
-            self._turnstile.reopened(scope)
-        errand.admitted = admitted._replace(probes=())
 
     def renew(self) -> None:
         """Keep the places of all that is under way; to be called every `RENEW_S`."""
@@ -218,10 +213,8 @@ class Admission:
                 self._ledger.renew(errand.ask)
 
     def _learn(self, subject: str, provider: str) -> None:
-        if subject not in self._providers:
-            while len(self._providers) >= _PROVIDERS_MAX:
-                del self._providers[next(iter(self._providers))]
-            self._providers[subject] = provider
+        self._learned_providers.setdefault(subject, provider)
+        forget_oldest(self._learned_providers, _PROVIDERS_MAX)
 
     def _refusal(self, away: TurnedAway) -> Problem:
         if away.held is None:

@@ -86,9 +86,11 @@ def _check_config(arguments: argparse.Namespace) -> int:
     from proxy.settings.report import effective_toml  # noqa: PLC0415  each command imports its own part alone
 
     loaded = _settings(arguments)
-    from proxy.limit_list import effective_limits, lines  # noqa: PLC0415  each command imports its own part alone
+    from proxy import known  # noqa: PLC0415  each command imports its own part alone
+    from proxy.gate import make_rulebook  # noqa: PLC0415  each command imports its own part alone
+    from proxy.limit_list import lines  # noqa: PLC0415  each command imports its own part alone
 
-    print(effective_toml(loaded), *lines(effective_limits(loaded.settings.limits)), sep="\n")
+    print(effective_toml(loaded), *lines(make_rulebook(loaded.settings, known.catalogue()).limits), sep="\n")
     for warning in loaded.settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return 0

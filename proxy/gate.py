@@ -10,23 +10,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from proxy import facts
+from proxy import known
 from proxy.admission import Admission, Rules
-from proxy.core.claims import Claims
-from proxy.core.costs import Costs, Lists
 from proxy.core.identity import KEY_MAX_BYTES, KEY_MIN_BYTES, Identity
+from proxy.core.limits import Tuning
 from proxy.core.model import Cause
-from proxy.core.throttle import Throttles
 from proxy.ledger.journal import load
 from proxy.ledger.journal_writer import JournalWriter
 from proxy.ledger.local import LocalLedger
-from proxy.limit_list import effective_limits
 from proxy.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from proxy.core.catalogue import Catalogue
+    from proxy.known import Rulebook
     from proxy.ledger.failover import FailoverLedger
     from proxy.settings import Settings
     from proxy.telemetry.logs import Log
@@ -50,6 +48,17 @@ class Gate(NamedTuple):
     close: Callable[[], Awaitable[None]]
 
 
+def make_rulebook(settings: Settings, catalogue: Catalogue) -> Rulebook:
+    """Return what admission goes by under the settings.
+
+    Raises:
+        ValueError: An override is impossible; the text names it.
+    """
+    limits = settings.limits
+    tuning = Tuning(limits.headroom, limits.reserve, limits.gmail_profile, limits.overrides)
+    return known.rulebook(catalogue, tuning, {Cause(cause): seconds for cause, seconds in settings.windows.default_s.items()})
+
+
 def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
     """Return admission, with a ledger of this process alone or the one that the settings name.
 
@@ -59,22 +68,14 @@ def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
         log: Told what an operator should look at.
     """
     identity = Identity(_identity_key(settings), applications=settings.limits.application, aliases=settings.providers.aliases)
-    limits = effective_limits(settings.limits)
-    table, sources = facts.load("limits"), facts.load("sources")
-    costs = Costs(table["cost"], catalogue.routes, table["providers"], sources, settings.limits.gmail_profile)
-    claims = Claims(limits, costs, Lists(table["lists"]), table["providers"])
-    default_s = {Cause(cause): seconds for cause, seconds in settings.windows.default_s.items()}
-    throttles = Throttles(facts.load("windows")["window"], sources, default_s)
     rules = Rules(
         identity,
-        claims,
-        throttles,
-        {limit.name: limit.provider for limit in limits},
+        make_rulebook(settings, catalogue),
         asyncio.get_running_loop().time,
         headroom=settings.limits.headroom,
         enforces=settings.limits.mode == "enforce",
     )
-    providers: dict[str, str] = {identity.grant(grant.encode()): provider for grant, provider in settings.providers.known.items()}
+    providers = {identity.grant(grant.encode()): provider for grant, provider in settings.providers.known.items()}
     ledger, close = _shared_ledger(settings, log) if settings.redis.url else _local_ledger(settings.windows.journal, log)
     turnstile = Turnstile(ledger, settings.patience.max_waiting, _POLL_S if settings.redis.url else None)
     admission = Admission(ledger, turnstile, rules, providers)

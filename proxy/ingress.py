@@ -237,6 +237,7 @@ class Ingress:
         """One line per request, when it is over, under the id that the caller was told."""
         self._log.request(request_ended(exchange, context, errand, status, verdict, told_id, detail))
 
+
 def _pair(verdict: Verdict | None) -> tuple[Origin, Cause] | None:
     return None if verdict is None else (verdict.origin, verdict.cause)
 

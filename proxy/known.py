@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 from proxy import facts
 from proxy.core.catalogue import Catalogue
+from proxy.core.claims import Claims
 from proxy.core.classify import Classifier
+from proxy.core.costs import Costs, Lists
 from proxy.core.entries import read_entries
 from proxy.core.handbook import Handbook
+from proxy.core.limits import read_limits
 from proxy.core.texts import cause_texts
+from proxy.core.throttle import Throttles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxy.core.limits import Tuning
+    from proxy.core.model import Cause
+    from proxy.core.quota import Limit
+
+
+class Rulebook(NamedTuple):
+    """What admission goes by: which limits there are, what a request asks of them, and which answers close which doors."""
+
+    limits: tuple[Limit, ...]
+    claims: Claims
+    throttles: Throttles
 
 
 def catalogue() -> Catalogue:
@@ -24,3 +45,16 @@ def classifier() -> Classifier:
 def handbook() -> Handbook:
     """Return what is told about errors and events."""
     return Handbook(read_entries(facts.load_folder("errors"), facts.load("sources")), cause_texts(facts.load("causes")))
+
+
+def rulebook(operations: Catalogue, tuning: Tuning, default_s: Mapping[Cause, float]) -> Rulebook:
+    """Return what admission goes by; `default_s` is how long throttles last that name no time, where settings say it.
+
+    Raises:
+        ValueError: An override is impossible; the text names it.
+    """
+    table, sources = facts.load("limits"), facts.load("sources")
+    limits = read_limits(table["limit"], operations.families, sources, tuning)
+    costs = Costs(table["cost"], operations.routes, table["providers"], sources, tuning.profile)
+    claims = Claims(limits, costs, Lists(table["lists"]), table["providers"])
+    return Rulebook(limits, claims, Throttles(facts.load("windows")["window"], sources, default_s))

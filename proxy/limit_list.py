@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy import facts
-from proxy.core.limits import Tuning, read_limits
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from proxy.core.quota import Limit
-    from proxy.settings import Limits
-
-
-def effective_limits(settings: Limits) -> tuple[Limit, ...]:
-    """Return the limits as the settings have them.
-
-    Raises:
-        ValueError: An override is impossible; the text names it.
-    """
-    tuning = Tuning(settings.headroom, settings.reserve, settings.gmail_profile, settings.overrides)
-    return read_limits(facts.load("limits")["limit"], facts.load("routes")["families"], facts.load("sources"), tuning)
 
 
 def lines(limits: Iterable[Limit]) -> Iterator[str]:

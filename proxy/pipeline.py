@@ -86,22 +86,18 @@ class Pipeline:
         self._loop = asyncio.get_running_loop()
 
     async def run(self, errand: Errand) -> Relay | Told:
-        """Bring the request to upstream and say what to tell the caller."""
+        """Bring the request to upstream and say what to tell the caller. Whatever comes of it, `leave` is to be called when it is over."""
         ends_at = self._retrying.now_s() + self._patience.of(errand.head, errand.context.route)
         trip = Trip(errand, ends_at, self._retrying)
-        try:
-            while True:
-                problem = await self._admission.enter(errand, trip.time_left_s())
-                if problem is None and errand.body.broken is not None:
-                    problem = _BODY_BROKEN  # while it waited
-                if problem is not None:
-                    return self._told_problem(errand, trip.with_doubt(problem))
-                done = await self._attempt(errand, trip)
-                if done is not None:
-                    return done
-        except BaseException:
-            self.leave(errand)
-            raise
+        while True:
+            problem = await self._admission.enter(errand, trip.time_left_s())
+            if problem is None and errand.body.broken is not None:
+                problem = _BODY_BROKEN  # while it waited
+            if problem is not None:
+                return self._told_problem(errand, trip.with_doubt(problem))
+            done = await self._attempt(errand, trip)
+            if done is not None:
+                return done
 
     def leave(self, errand: Errand) -> None:
         """The request is over, its answer told or its caller gone: nothing is held for it any more."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from proxy.core.quota import Ask
     from proxy.ledger import Ledger
 
-_US: Final = 1e6
+US_PER_S: Final = 1e6
 _UNTIL_RESUMED_US: Final = 120_000_000
 _UNKNOWN_WAIT_S: Final = 1.0
 """What is told of a wait that ends when somebody else is done: a place in flight, a probe."""
@@ -82,9 +82,8 @@ class Turnstile:
         """Wait for the turn of a request, as long as `patience_s` at most. Whoever is cancelled here has booked nothing."""
         held: Held | None = None
         if not self._lines.has_before(ask) and not self._metronomes.concern(ask.scopes):
-            result = self._suspension(ask) or await self._ledger.admit(ask)
+            result = await self._asked(ask)
             if isinstance(result, Admitted):
-                self._pace(result)
                 return Entered(result, 0.0)
             held = result
         if self.waiting >= self._max_waiting:
@@ -140,9 +139,13 @@ class Turnstile:
         """Forget what is paced no longer."""
         self._metronomes.sweep(self._loop.time())
 
-    def _pace(self, admitted: Admitted) -> None:
-        for scope, age_us in admitted.reopened_us:
-            self._metronomes.begin(scope, self._loop.time() - age_us / _US)
+    async def _asked(self, ask: Ask) -> Admitted | Held:
+        """Ask the ledger; what has reopened lately is paced from now on."""
+        result = self._suspension(ask) or await self._ledger.admit(ask)
+        if isinstance(result, Admitted):
+            for scope, age_us in result.reopened_us:
+                self._metronomes.begin(scope, self._loop.time() - age_us / US_PER_S)
+        return result
 
     async def _turn(self, waiter: Waiter) -> Admitted | TurnedAway:
         """Wait until the ledger lets the request go, or until that is hopeless."""
@@ -151,9 +154,8 @@ class Turnstile:
                 if not await self._beat(waiter):
                     interval_s = self._metronomes.interval_s(waiter.ask.scopes)
                     return TurnedAway(interval_s, waiter.last_held or _paced(waiter.ask, interval_s), 0.0)
-                result = self._suspension(waiter.ask) or await self._ledger.admit(waiter.ask)
+                result = await self._asked(waiter.ask)
                 if isinstance(result, Admitted):
-                    self._pace(result)
                     return result
                 self._lines.hold(waiter, result, self._until(result))
             refusal = self._known_refusal(waiter)
@@ -174,7 +176,7 @@ class Turnstile:
 
     def _until(self, held: Held) -> float:
         """When it is worth asking again."""
-        wait_s = held.wait_us / _US
+        wait_s = held.wait_us / US_PER_S
         return self._loop.time() + (wait_s if _is_known(held) or self._poll_s is None else min(wait_s, self._poll_s))
 
     async def _sleep(self, waiter: Waiter) -> None:
@@ -216,11 +218,11 @@ class Turnstile:
         claim = next((claim for claim in waiter.ask.claims if claim.key == held.key), None)
         if held.by is not HeldBy.LIMIT or claim is None:
             return known_s
-        return max(known_s, self._ledger.forecast_us(claim, self._lines.units_before(waiter, claim.key)) / _US)
+        return max(known_s, self._ledger.forecast_us(claim, self._lines.units_before(waiter, claim.key)) / US_PER_S)
 
 
 def _paced(ask: Ask, interval_s: float) -> Held:
-    return Held(int(interval_s * _US), HeldBy.WINDOW, ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)
+    return Held(int(interval_s * US_PER_S), HeldBy.WINDOW, ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)
 
 
 def _is_known(held: Held) -> bool:

@@ -52,9 +52,14 @@ class Catalogue:
 
     Raises:
         ValueError: A row is incomplete, misspelt, or contradicts another; the text names it.
+
+    Attributes:
+        routes: All of them.
+        families: As given.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, object]], families: Mapping[str, Container[str]]) -> None:
+        self.families = families
         self.routes = tuple(_route(row, families) for row in rows)
         # Two attributes and no table by Api: hashing an enum member costs more than the whole descent.
         self._v3, self._v2 = _Node(), _Node()

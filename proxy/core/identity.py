@@ -13,6 +13,7 @@ from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from proxy.core.bounded import forget_oldest
 from proxy.core.model import Api
 
 if TYPE_CHECKING:
@@ -128,8 +129,7 @@ class Identity:
     def learn(self, subject: str, other: str) -> None:
         """Take two subjects for the same grant from now on. What is learned is bounded: the oldest is forgotten first."""
         self._fold(self._learned, subject, other)
-        while len(self._learned) > LEARNED_MAX:
-            del self._learned[next(iter(self._learned))]
+        forget_oldest(self._learned, LEARNED_MAX)
 
     def _fold(self, into: dict[str, str], subject: str, other: str) -> None:
         was, stands = self.resolved(subject), self.resolved(other)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from proxy.settings.values import Settings
 
-_KEY_MIN_BYTES: Final = 16
 _KEY_MAX_BYTES: Final = 65_536
 
 
@@ -47,9 +46,11 @@ def key_file_mistake(name: str) -> str | None:
     """Complain about a file without enough bytes for a key, blanks and line ends at both ends not counted."""
     if unreadable := file_mistake(name):
         return unreadable
+    from proxy.core.identity import KEY_MIN_BYTES  # noqa: PLC0415  most configurations name no file
+
     with Path(name).open("rb") as file:
         size_bytes = len(file.read(_KEY_MAX_BYTES).strip())
-    return f"holds {size_bytes} bytes without the blanks around them" if size_bytes < _KEY_MIN_BYTES else None
+    return f"holds {size_bytes} bytes without the blanks around them" if size_bytes < KEY_MIN_BYTES else None
 
 
 def new_file_mistake(name: str) -> str | None:

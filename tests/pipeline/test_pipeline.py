@@ -82,7 +82,7 @@ async def test_no_place_in_flight_is_held_between_two_attempts() -> None:
 async def test_a_bug_gives_everything_back() -> None:
     async with a_way(Crashes(), settings=MICROSOFT) as way:
         with pytest.raises(RuntimeError, match="a bug"):
-            await way.pipeline.run(way.errand(READ, "PUT", b"{}"))
+            await way.ask(READ, "PUT", b"{}")
         assert (way.leases(), way.kept.used_bytes) == (0, 0)
 
 
