@@ -10,8 +10,9 @@ from proxy.core.book import Admitted, HeldBy
 from proxy.core.bounded import forget_oldest
 from proxy.core.model import Cause, Origin, Problem
 from proxy.core.quota import Unit
+from proxy.forecast import US_PER_S
 from proxy.ledger import LedgerAwayError
-from proxy.turnstile import US_PER_S, Entered
+from proxy.turnstile import Entered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

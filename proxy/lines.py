@@ -109,6 +109,15 @@ class Lines:
         row = self._rows.get(key)
         return row.first() if row is not None else None
 
+    def commit(self, first: Waiter) -> None:
+        """Let nobody who comes from now on stand before the first in its row."""
+        self._rows[first.row].commit(first)
+
+    def next_held_by(self, key: str) -> list[Waiter]:
+        """Return some of those who come after the first in a row."""
+        row = self._rows.get(key)
+        return row.next_few() if row is not None else []
+
     def units_before(self, waiter: Waiter, key: str) -> int:
         """Return what the limit `key` is asked for by those before it, itself included, if lines take turns."""
         units = self._lines[waiter.line].units_to(waiter, key)

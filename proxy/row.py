@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _REMEMBERED_MIN: Final = 1000
 """So many ends of lines are kept without asking which of them still matter; then twice as many as did when last asked."""
 
+_FEW: Final = 16
+
 
 class Row:
     """Who is held by one limit, cap or window."""
@@ -50,6 +52,14 @@ class Row:
         while heap and self._starts.get(heap[0][2]) != heap[0][0]:
             heapq.heappop(heap)
         return heap[0][2] if heap else None
+
+    def commit(self, waiter: Waiter) -> None:
+        """Let nobody who joins from now on come before `waiter`, whose turn it is: its service has begun."""
+        self._virtual = max(self._virtual, self._starts[waiter])
+
+    def next_few(self) -> list[Waiter]:
+        """Return some of those who come after the first, about in the order of their turns."""
+        return [waiter for start, _, waiter in self._heap[1 : _FEW + 1] if self._starts.get(waiter) == start]
 
     def leave(self, waiter: Waiter, cost: int) -> None:
         """Go; `cost` is what the line has had by it, 0 where it goes without."""

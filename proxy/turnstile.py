@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.core.book import Admitted, Held, HeldBy
 from proxy.core.model import Cause
+from proxy.forecast import UNKNOWN_WAIT_S, US_PER_S, Forecast, is_known
 from proxy.lines import Lines
 from proxy.metronome import Metronomes
 from proxy.waiter import Waiter
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
     from proxy.core.quota import Ask
     from proxy.ledger import Ledger
 
-US_PER_S: Final = 1e6
 _UNTIL_RESUMED_US: Final = 120_000_000
-_UNKNOWN_WAIT_S: Final = 1.0
-"""What is told of a wait that ends when somebody else is done: a place in flight, a probe."""
 
 
 class Entered(NamedTuple):
@@ -76,6 +74,7 @@ class Turnstile:
         self._metronomes = Metronomes()
         self._suspended: set[str] = set()
         self._loop = asyncio.get_running_loop()
+        self._forecast = Forecast(ledger, self._lines, self._loop.time)
         self.waiting = 0
 
     async def enter(self, ask: Ask, patience_s: float) -> Entered | TurnedAway:
@@ -87,10 +86,11 @@ class Turnstile:
                 return Entered(result, 0.0)
             held = result
         if self.waiting >= self._max_waiting:
-            return TurnedAway(_UNKNOWN_WAIT_S, None, 0.0)
+            return TurnedAway(UNKNOWN_WAIT_S, None, 0.0)
         started_at = self._loop.time()
         waiter = Waiter(ask, started_at + patience_s)
         self._lines.add(waiter, held, 0.0 if held is None else self._until(held))
+        self._fill_up(waiter)
         self.waiting += 1
         try:
             result_or_refusal = self._predicted_refusal(waiter) or await self._turn(waiter)
@@ -105,7 +105,9 @@ class Turnstile:
 
     def _leave(self, waiter: Waiter, *, served: bool) -> None:
         self.waiting -= 1
+        key = waiter.row
         self._lines.leave(waiter, served=served)
+        self._let_pass(key)
 
     def wake(self, key: str) -> None:
         """Let the first who is held by `key` ask again: something was freed."""
@@ -150,7 +152,7 @@ class Turnstile:
     async def _turn(self, waiter: Waiter) -> Admitted | TurnedAway:
         """Wait until the ledger lets the request go, or until that is hopeless."""
         while True:
-            if waiter.held is None and self._lines.is_first(waiter):
+            if (waiter.held is None and self._lines.is_first(waiter)) or self._forecast.may_pass(waiter):
                 if not await self._beat(waiter):
                     interval_s = self._metronomes.interval_s(waiter.ask.scopes)
                     return TurnedAway(interval_s, waiter.last_held or _paced(waiter.ask, interval_s), 0.0)
@@ -158,12 +160,25 @@ class Turnstile:
                 if isinstance(result, Admitted):
                     return result
                 self._lines.hold(waiter, result, self._until(result))
+                self._fill_up(waiter)
             refusal = self._known_refusal(waiter)
             if refusal is not None:
                 return refusal
             await self._sleep(waiter)
             if self._lines.is_first(waiter):
                 waiter.held = None
+
+    def _fill_up(self, held: Waiter) -> None:
+        """Let others have what the first in a row cannot use yet."""
+        if self._lines.is_first(held):
+            self._forecast.note_first(held)
+            self._let_pass(held.row)
+
+    def _let_pass(self, key: str) -> None:
+        """Let one go for which the first in a row leaves room."""
+        passer = self._forecast.passer(key) if key else None
+        if passer is not None:
+            passer.wake()
 
     async def _beat(self, waiter: Waiter) -> bool:
         """Wait for the beat of what is paced; False where that would outlast the patience."""
@@ -177,7 +192,7 @@ class Turnstile:
     def _until(self, held: Held) -> float:
         """When it is worth asking again."""
         wait_s = held.wait_us / US_PER_S
-        return self._loop.time() + (wait_s if _is_known(held) or self._poll_s is None else min(wait_s, self._poll_s))
+        return self._loop.time() + (wait_s if is_known(held) or self._poll_s is None else min(wait_s, self._poll_s))
 
     async def _sleep(self, waiter: Waiter) -> None:
         """Until it is called, its next question is due, or its patience ends."""
@@ -190,10 +205,10 @@ class Turnstile:
     def _known_refusal(self, waiter: Waiter) -> TurnedAway | None:
         """Refuse where the patience has ended, or would before the wait that the ledger named."""
         now, held = self._loop.time(), waiter.held
-        if held is not None and _is_known(held) and waiter.until > waiter.deadline:
-            return TurnedAway(max(waiter.until - now, self._predicted_s(waiter)), held, 0.0)
+        if held is not None and is_known(held) and waiter.until > waiter.deadline:
+            return TurnedAway(max(waiter.until - now, self._forecast.wait_s(waiter)), held, 0.0)
         if now >= waiter.deadline:
-            return TurnedAway(max(_UNKNOWN_WAIT_S, self._predicted_s(waiter)), waiter.last_held or self._lines.head_of(waiter).last_held, 0.0)
+            return TurnedAway(max(UNKNOWN_WAIT_S, self._forecast.wait_s(waiter)), waiter.last_held or self._lines.head_of(waiter).last_held, 0.0)
         return None
 
     def _predicted_refusal(self, waiter: Waiter) -> TurnedAway | None:
@@ -201,29 +216,11 @@ class Turnstile:
         held = waiter.last_held or self._lines.head_of(waiter).last_held
         if held is None:
             return None
-        wait_s = self._predicted_s(waiter)
-        if not _is_known(held) and waiter.deadline > self._loop.time():
+        wait_s = self._forecast.wait_s(waiter)
+        if not is_known(held) and waiter.deadline > self._loop.time():
             return None
         return TurnedAway(wait_s, held, 0.0) if self._loop.time() + wait_s > waiter.deadline else None
-
-    def _predicted_s(self, waiter: Waiter) -> float:
-        """How long until the request has its turn, as far as known here: those before it go first, and lines that share a row take turns."""
-        told = waiter if waiter.last_held is not None else self._lines.head_of(waiter)
-        held = told.last_held
-        if held is None:
-            return 0.0
-        if not _is_known(held):
-            return _UNKNOWN_WAIT_S
-        known_s = max(0.0, told.until - self._loop.time())
-        claim = next((claim for claim in waiter.ask.claims if claim.key == held.key), None)
-        if held.by is not HeldBy.LIMIT or claim is None:
-            return known_s
-        return max(known_s, self._ledger.forecast_us(claim, self._lines.units_before(waiter, claim.key)) / US_PER_S)
 
 
 def _paced(ask: Ask, interval_s: float) -> Held:
     return Held(int(interval_s * US_PER_S), HeldBy.WINDOW, ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)
-
-
-def _is_known(held: Held) -> bool:
-    return held.by is HeldBy.LIMIT or (held.by is HeldBy.WINDOW and not held.probing)

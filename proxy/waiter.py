@@ -24,10 +24,11 @@ class Waiter:
         held: What the ledger last said to it, or to the one whose place it took; None when it is to ask.
         last_held: The same, kept when it is to ask.
         until: When that is worth another question.
+        latest_at: By when it must go although others go ahead of it; None where nobody may.
         call: What to wake it by.
     """
 
-    __slots__ = ("ask", "call", "deadline", "held", "last_held", "line", "row", "until")
+    __slots__ = ("ask", "call", "deadline", "held", "last_held", "latest_at", "line", "row", "until")
 
     def __init__(self, ask: Ask, deadline: float) -> None:
         self.ask = ask
@@ -37,6 +38,7 @@ class Waiter:
         self.held: Held | None = None
         self.last_held: Held | None = None
         self.until = 0.0
+        self.latest_at: float | None = None
         self.call: asyncio.Future[None] | None = None
 
     def wake(self) -> None:

@@ -211,6 +211,12 @@ class Book:
         log.advance(now_us, claim.window_us)
         return log.forecast_us(units, claim.count)
 
+    def lets_pass(self, claim: Claim, before: int, within_us: int, now_us: int) -> bool:
+        """Tell whether a claim fits now, and `before` units of the same limit would fit within `within_us` all the same."""
+        log = self._log(claim.key)
+        log.advance(now_us, claim.window_us)
+        return log.lets_pass(claim.cost, before, within_us, claim.count)
+
     def sweep(self, now_us: int, at_most: int = 1000) -> None:
         """Forget what holds nothing back any more, so that mailboxes that come and go leave nothing behind; look at some logs at a time."""
         for key in list(itertools.islice(self.logs, at_most)):

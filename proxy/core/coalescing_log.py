@@ -58,6 +58,16 @@ class CoalescingLog:
         surplus = self.used + before + 1 - count
         return rounds * self.window_us + (self._freed_in_us(surplus) if surplus > 0 else 0)
 
+    def lets_pass(self, cost: int, before: int, within_us: int, count: int) -> bool:
+        """Tell whether `cost` units fit now, and `before` units would fit within `within_us` all the same."""
+        if self.used + cost > count:
+            return False
+        surplus = self.used + cost + before - count
+        if surplus <= 0:
+            return within_us >= 0
+        steady = self.used - (self._entries[-1][_COST] if self._joins_newest() else 0)
+        return (self._freed_in_us(surplus) if surplus <= steady else self.window_us) <= within_us
+
     def _freed_in_us(self, units: int) -> int:
         """How long until so many of the used units have expired."""
         entries = iter(self._entries)
@@ -70,14 +80,17 @@ class CoalescingLog:
         """Book `cost` units now, whether they fit or not; return the id of their entry: `entry_id` where they begin one."""
         entries, now_us = self._entries, self._seen_us
         self.used += cost
-        if entries:
+        if self._joins_newest():
             tail = entries[-1]
-            if now_us - tail[_FIRST] < -(-self.window_us // SLOTS):
-                tail[_NEWEST] = now_us
-                tail[_COST] += cost
-                return tail[_ID]
+            tail[_NEWEST] = now_us
+            tail[_COST] += cost
+            return tail[_ID]
         entries.append([now_us, now_us, cost, entry_id])
         return entry_id
+
+    def _joins_newest(self) -> bool:
+        """Tell whether what is charged now joins the newest entry."""
+        return bool(self._entries) and self._seen_us - self._entries[-1][_FIRST] < -(-self.window_us // SLOTS)
 
     def give_back(self, entry_id: int, cost: int) -> None:
         """Take `cost` units out of an entry, or what is left of it; nothing where it has expired. Times stay, so nobody's wait grows."""

@@ -40,3 +40,6 @@ class Ledger(Protocol):
 
     def forecast_us(self, claim: Claim, units: int) -> int:
         """Return how many microseconds it takes until the last of `units` that queue for a limit has its turn, as far as this process knows."""
+
+    def lets_pass(self, claim: Claim, before: int, within_us: int) -> bool:
+        """Tell whether a claim fits now, and `before` units of its limit would fit within `within_us` all the same, as far as this process knows."""

@@ -83,6 +83,10 @@ class FailoverLedger:
         """Return how long until the last of `units` that queue for a limit has its turn, as far as this process knows."""
         return self._shared.forecast_us(claim if self.state is State.SHARED else self._part(claim), units)
 
+    def lets_pass(self, claim: Claim, before: int, within_us: int) -> bool:
+        """Tell whether a claim fits now, and `before` units of its limit would fit within `within_us` all the same, as far as this process knows."""
+        return self._shared.lets_pass(claim if self.state is State.SHARED else self._part(claim), before, within_us)
+
     def lose(self, why: str) -> None:
         """The server does not answer."""
         if self.state is not State.SHARED:

@@ -69,6 +69,10 @@ class LocalLedger:
         """Return how long until the last of `units` that queue for a limit has its turn."""
         return self.book.forecast_us(claim, units, self._now_us())
 
+    def lets_pass(self, claim: Claim, before: int, within_us: int) -> bool:
+        """Tell whether a claim fits now, and `before` units of its limit would fit within `within_us` all the same."""
+        return self.book.lets_pass(claim, before, within_us, self._now_us())
+
     def sweep(self) -> None:
         """Forget what holds nothing back any more."""
         self.book.sweep(self._now_us())

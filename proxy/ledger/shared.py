@@ -125,6 +125,10 @@ class SharedLedger:
         """Return how long until the last of `units` that queue for a limit has its turn, as far as this process knows."""
         return self.mirror.forecast_us(claim, units)
 
+    def lets_pass(self, claim: Claim, before: int, within_us: int) -> bool:
+        """Tell whether a claim fits now, and `before` units of its limit would fit within `within_us` all the same, as far as this process knows."""
+        return self.mirror.lets_pass(claim, before, within_us)
+
     def sweep(self) -> None:
         """Forget what holds nothing back any more."""
         self.mirror.sweep()

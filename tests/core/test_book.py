@@ -156,6 +156,13 @@ def test_a_forecast_counts_from_now() -> None:
     assert forecasts_us == [100, 70, 170, 0]
 
 
+def test_who_may_go_ahead_is_judged_as_of_now() -> None:
+    book = Book()
+    admitted(book, asking(claim(3)))
+    ahead = [book.lets_pass(claim(1), 2, 70, START_US + after_us) for after_us in (0, 29, 30, 99, 100)]
+    assert ahead == [False, False, True, True, True]
+
+
 def test_sweeping_looks_at_some_logs_at_a_time_and_comes_round_to_all() -> None:
     book = Book()
     admitted(book, asking(claim(1, "long", window_us=SECOND_US)))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -171,3 +173,22 @@ def test_units_taken_out_of_an_entry_do_not_keep_the_rest_waiting() -> None:
     assert desk.wait_us(4) == 320
     desk.log.give_back(2, 1)
     assert desk.wait_us(9) == 0
+
+
+@given(traffic("give back"), st.integers(1, 3), st.integers(1, 8), st.data())
+def test_who_goes_ahead_leaves_the_first_the_wait_that_it_may_have(history: Traffic, cost: int, before: int, data: st.DataObject) -> None:
+    desk = played(history).after(data.draw(pauses_us(history.window_us)))
+    ahead = copy.deepcopy(desk.log)
+    ahead.charge(cost, 99)
+    wait_us = ahead.wait_us(before, history.count)
+    fits = desk.log.used + cost <= history.count
+    for within_us in (-1, 0, wait_us - 1, wait_us, wait_us + 1):
+        assert desk.log.lets_pass(cost, before, within_us, history.count) is (fits and wait_us <= within_us)
+
+
+def test_who_goes_ahead_renews_the_newest_entry_and_the_first_waits_for_that() -> None:
+    desk = Desk(320, 4)
+    desk.book(3, None)
+    desk.look(9)
+    assert desk.wait_us(2) == 311
+    assert [desk.log.lets_pass(1, 2, within_us, 4) for within_us in (319, 320)] == [False, True]

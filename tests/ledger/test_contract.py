@@ -135,6 +135,13 @@ async def test_the_forecast_for_a_queue_knows_what_was_charged_here(ledger: Ledg
     assert 110 * MS < ledger.forecast_us(claim(), 3) <= 120 * MS
 
 
+async def test_who_may_go_ahead_is_judged_by_what_was_charged_here(ledger: Ledger) -> None:
+    await admitted(ledger, ask(claim(1, count=3)))
+    assert ledger.lets_pass(claim(1, count=3), 1, 0)
+    assert not ledger.lets_pass(claim(1, count=3), 2, 10 * MS)
+    assert ledger.lets_pass(claim(1, count=3), 2, 60 * MS)
+
+
 async def test_what_holds_nothing_back_is_forgotten() -> None:
     ledger = LocalLedger(now_us)
     await admitted(ledger, ask(claim(window_us=1)))

@@ -102,6 +102,7 @@ async def test_alone_a_process_keeps_to_its_part_of_limits_and_caps(own_server: 
     own_server.kill()
     assert (await crowd(proxy, 20, 10))[0] == 1
     assert proxy.ledger.forecast_us(claim(count=10, window_us=60 * SECOND), 1) > 55 * SECOND
+    assert not proxy.ledger.lets_pass(claim(count=10, window_us=60 * SECOND), 1, 0)
     cap = MAILBOX._replace(count=6)
     results = [await proxy.ledger.admit(ask(caps=(cap,), lease_id=str(i))) for i in range(6)]
     assert sum(isinstance(result, Admitted) for result in results) == 2

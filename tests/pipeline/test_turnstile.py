@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from proxy.core.book import Admitted, Held
     from proxy.core.quota import Ask
+    from proxy.waiter import Waiter
 
 
 class Gate:
@@ -117,6 +119,51 @@ async def test_lines_share_units_and_not_requests() -> None:
     await asyncio.gather(*tasks)
     by_second = [[name for name, went_at in gate.went if went_at == second] for second in range(5)]
     assert [(names.count("big"), names.count("small")) for names in by_second] == [(2, 0), (1, 5), (1, 5), (1, 5), (1, 0)]
+
+
+@fast_forwarded
+async def test_who_costs_little_goes_ahead_where_the_first_goes_no_later_for_it() -> None:
+    gate = Gate()
+
+    def ask(name: str, cost: int) -> Ask:
+        return an_ask(a_claim(name, count=1000), a_claim("units", count=10, cost=cost))
+
+    big = [gate.start("big", ask("big", 6)) for _ in range(3)]
+    small = [gate.start("small", ask("small", 1)) for _ in range(12)]
+    await asyncio.gather(*big, *small)
+    by_second = [[name for name, went_at in gate.went if went_at == second] for second in range(3)]
+    assert [(names.count("big"), names.count("small")) for names in by_second] == [(1, 4), (1, 4), (1, 4)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+@fast_forwarded
+async def test_whoever_goes_ahead_the_first_goes_at_most_a_slot_later_than_it_was_told(seed: int) -> None:
+    gate, dice = Gate(), random.Random(seed)
+    late_s: list[float] = []
+    noted, leave = gate.turnstile._forecast.note_first, gate.turnstile._lines.leave
+    first_until: dict[Waiter, float] = {}
+
+    def note_first(first: Waiter) -> None:
+        noted(first)
+        first_until.setdefault(first, first.until)
+
+    def left(waiter: Waiter, *, served: bool) -> None:
+        if waiter.latest_at is not None:
+            late_s.append(asyncio.get_running_loop().time() - first_until[waiter])
+        leave(waiter, served=served)
+
+    gate.turnstile._forecast.note_first = note_first  # type: ignore[method-assign]
+    gate.turnstile._lines.leave = left  # type: ignore[method-assign]
+    tasks = []
+    for number in range(150):
+        line = dice.randrange(4)
+        cost = (1, 5, 20, 45)[line]
+        ask = an_ask(a_claim(f"line {line}", count=1000), a_claim("units", count=50, cost=cost))
+        tasks.append(gate.start(str(number), ask))
+        await asyncio.sleep(dice.choice([0.0, 0.001, 0.05, 0.4]))
+    await asyncio.gather(*tasks)
+    assert len(late_s) > 10
+    assert max(late_s) < 1 / 32 + 1e-5
 
 
 @fast_forwarded
@@ -244,8 +291,6 @@ async def test_random_leavers_leave_nothing_behind(chaos: Callable[[int], Awaita
 @pytest.fixture
 def chaos() -> Callable[[int], Awaitable[None]]:
     async def run(seed: int) -> None:
-        import random
-
         dice = random.Random(seed)
         gate = Gate()
         asks = [
