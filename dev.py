@@ -18,12 +18,13 @@ ENVIRONMENT = ROOT / ".venv"
 BIN = ENVIRONMENT / "bin"
 OLDEST_PYTHON = (3, 11)
 PURE_TESTS = ("tests/core", "tests/recorded", "tests/telemetry")
+LEDGER_TESTS = ("tests/ledger", "tests/pipeline/test_journal.py", "--ignore=tests/ledger/test_lua_mutants.py")
 USAGE = """\
 usage: python3 dev.py VERB [ARGUMENT ...]
 
-  demo     simulator, proxy and the official SDK: what an application sees without and with the proxy
+  demo     simulator, proxy and the official SDK: what happens without and with the proxy
   test     the test suite (arguments go to pytest)
-  check    lint, types, import contracts, coverage of the core
+  check    lint, types, import contracts, coverage of core and ledger
   docs     write the reference pages anew from the data
   bench    the benchmark beside nginx, Envoy and a plain aiohttp proxy
   setup    only make the environment
@@ -67,14 +68,17 @@ def run(command: list[str]) -> int:
 
 
 def check() -> int:
-    """Lint, types, import contracts, sizes, coverage of the core: all are run, the first failure's status is returned."""
+    """Lint, types, import contracts, sizes, coverage of core and ledger: all are run, the first failure's status is returned."""
     os.chdir(ROOT)
     commands = (
         ["ruff", "check", "."],
         ["mypy"],
         ["lint-imports", "--no-cache"],
         ["pytest", "-q", "tests/test_architecture.py"],
-        ["pytest", "-q", *PURE_TESTS, "--cov=proxy.core", "--cov-branch", "--cov-fail-under=100", "--cov-report=term:skip-covered"],
+        *(
+            ["pytest", "-q", *tests, f"--cov={package}", "--cov-branch", "--cov-fail-under=100", "--cov-report=term:skip-covered"]
+            for package, tests in (("proxy.core", PURE_TESTS), ("proxy.ledger", LEDGER_TESTS))
+        ),
     )
     statuses = [run(command) for command in commands]
     return next((status for status in statuses if status), 0)

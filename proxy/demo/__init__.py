@@ -1,4 +1,4 @@
-"""The demo: the official SDK through a dozen calls and errors of Nylas, directly and through the proxy, side by side."""
+"""The demo: calls, errors, a burst, a throttled mailbox and broken sends, directly and through the proxy, side by side."""
 
 from proxy.demo.main import run
 

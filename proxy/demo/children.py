@@ -8,7 +8,9 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,31 +20,44 @@ START_LIMIT_S = 20.0
 STOP_LIMIT_S = 5.0
 SIMULATOR_READY = "simulator listening on "
 
+SINGLE_ANSWERS = {"NYLAS_PROXY__LIMITS__MODE": "observe", "NYLAS_PROXY__RETRY__MAX_ATTEMPTS": "1"}
+"""Settings of a proxy of which every request shows one answer: none is held behind the throttle of an earlier one, none is repeated."""
+
 
 class ChildFailedError(Exception):
     """A child process ended, or stayed silent, before it was ready; the text names it and quotes what it said."""
 
 
 @contextlib.contextmanager
-def simulator(limit_s: float) -> Iterator[str]:
-    """Run a simulator until the block ends, at most `limit_s`; gives its base URL. Raises ChildFailedError."""
-    with _child(["simulate", "--port", "0"], {}, limit_s) as lines:
-        yield _wait_for("simulate", lines, _simulator_url)
+def simulator(limit_s: float, scenario: str | None = None) -> Iterator[str]:
+    """Run a simulator until the block ends, at most `limit_s`; gives its base URL. Raises ChildFailedError.
+
+    With a scenario (TOML, may be empty) it keeps the published limits.
+    """
+    with tempfile.TemporaryDirectory(prefix="nylas-proxy-demo-") as folder:
+        words = ["simulate", "--port", "0"]
+        if scenario is not None:
+            file = Path(folder) / "scenario.toml"
+            file.write_text(scenario, encoding="utf-8")
+            words += ["--limits", "--scenario", str(file)]
+        with _child(words, {}, limit_s) as lines:
+            yield _wait_for("simulate", lines, _simulator_url)
 
 
 @contextlib.contextmanager
-def proxy(upstream_url: str, limit_s: float) -> Iterator[str]:
-    """Run a proxy before `upstream_url` until the block ends, at most `limit_s`; gives its base URL. Raises ChildFailedError."""
-    settings = {
+def proxy(upstream_url: str, limit_s: float, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run a proxy before `upstream_url` until the block ends, at most `limit_s`; gives its base URL. Raises ChildFailedError.
+
+    Whatever `settings` (environment variables) do not say is as it is out of the box.
+    """
+    own = {
         "NYLAS_PROXY__LISTEN__PORT": "0",
         "NYLAS_PROXY__ADMIN__PORT": "0",
         "NYLAS_PROXY__LOG__FORMAT": "json",
-        "NYLAS_PROXY__LIMITS__MODE": "observe",  # the cases are single answers: none is held behind the throttle of an earlier one
-        "NYLAS_PROXY__RETRY__MAX_ATTEMPTS": "1",
         "NYLAS_PROXY__UPSTREAM__V3_URL": upstream_url,
         "NYLAS_PROXY__UPSTREAM__V2_URL": upstream_url,
     }
-    with _child(["serve"], settings, limit_s) as lines:
+    with _child(["serve"], {**own, **(settings or {})}, limit_s) as lines:
         yield _wait_for("serve", lines, _proxy_url)
 
 

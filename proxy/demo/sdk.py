@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 API_KEY = "nyk_v0_demo"
-TIMEOUT_S = 10
+TIMEOUT_S = 30  # more than the proxy holds a request by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,10 @@ def version() -> str:
     return str(importlib.import_module("nylas._client_sdk_version").__VERSION__)
 
 
-def application(base_url: str) -> Application:
-    """Make an application that talks to `base_url`, for the first grant that is there."""
+def application(base_url: str, grant: str = "") -> Application:
+    """Make an application that talks to `base_url`, for a grant, or for the first that is there."""
     client = importlib.import_module("nylas").Client(API_KEY, base_url, timeout=TIMEOUT_S)
-    return Application(client, client.grants.list().data[0].id)
+    return Application(client, grant or client.grants.list().data[0].id)
 
 
 def _own_error(error: Any, *, needs_request_id: bool) -> OwnError | PoorError:  # noqa: ANN401 - a class of the SDK, which is imported lazily

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import TextIO
 
+    from proxy.demo.evidence import Fact
     from proxy.demo.sdk import Outcome
 
 WIDTHS: Final = (32, 38, 46)
 HEADINGS: Final = ("what Nylas does", "what the application saw without", "with the proxy")
+SCENE_HEADINGS: Final = ("what Nylas counted", "without the proxy", "with the proxy")
 RED, GREEN, YELLOW, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
+FACT_COLOURS: Final = {True: GREEN, False: RED, None: ""}
 
 
 def wants_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -49,18 +52,29 @@ def _colour(outcome: Outcome) -> str:
             assert_never(outcome)
 
 
-def head() -> Iterator[str]:
-    """Give the table's first two lines."""
-    yield "  ".join(_cell(heading, width) for heading, width in zip(HEADINGS, WIDTHS, strict=True)).rstrip()
+def head(headings: Iterable[str] = HEADINGS) -> Iterator[str]:
+    """Give a table's first two lines."""
+    yield "  ".join(_cell(heading, width) for heading, width in zip(headings, WIDTHS, strict=True)).rstrip()
     yield "  ".join("-" * width for width in WIDTHS)
 
 
 def row(title: str, outcomes: Iterable[Outcome], *, is_as_promised: bool, colour: bool) -> str:
     """Give the line of one case; one that is not as promised is marked."""
-    cells = [_cell(title if is_as_promised else f"! {title}", WIDTHS[0])]
-    for outcome, width in zip(outcomes, WIDTHS[1:], strict=True):
-        cell = _cell(said(outcome), width)
-        cells.append(f"{_colour(outcome)}{cell}{PLAIN}" if colour else cell)
+    return _line(title if is_as_promised else f"! {title}", [(said(outcome), _colour(outcome)) for outcome in outcomes], colour=colour)
+
+
+def fact_row(without: Fact, through: Fact, *, colour: bool) -> str:
+    """Give the line of one fact of a scene; one that is not as promised with the proxy is marked."""
+    mark = "!" if through.is_good is False else "-"
+    return _line(f"{mark} {without.name}", [(fact.text, FACT_COLOURS[fact.is_good]) for fact in (without, through)], colour=colour)
+
+
+def _line(first: str, others: Iterable[tuple[str, str]], *, colour: bool) -> str:
+    """Put cells together; all but the first come with their colours."""
+    cells = [_cell(first, WIDTHS[0])]
+    for (text, shade), width in zip(others, WIDTHS[1:], strict=True):
+        cell = _cell(text, width)
+        cells.append(f"{shade}{cell}{PLAIN}" if colour and shade else cell)
     return "  ".join(cells).rstrip()
 
 

@@ -6,6 +6,9 @@ import pytest
 
 from proxy.demo import table
 from proxy.demo.cases import CASES
+from proxy.demo.evidence import Burst, Evidence, Fact, Reports, Sent, Throttled
+from proxy.demo.main import Played
+from proxy.demo.scenes import SCENES
 from proxy.demo.sdk import Crash, Outcome, OwnError, PoorError, Returned
 
 CLEAN = OwnError("NylasApiError", 502, "api.gateway_error", "a long text " * 20)
@@ -57,3 +60,46 @@ def test_a_coloured_cell_ends_its_colour_and_keeps_its_width(outcome: Outcome, c
 
     assert coloured.count(colour) == coloured.count(table.PLAIN) == 2
     assert coloured.replace(colour, "").replace(table.PLAIN, "").rstrip() == plain
+
+
+NOTHING = Reports((), (), {"messages": [], "duplicates": 0})
+LONGEST: tuple[Evidence, ...] = (
+    Burst(calls=600, served=600, refused=0, span_s=99.99, best_s=2.0),
+    Throttled(length_s=4.0, closed_s=99.9, knocks=99, again_after_s=None, others=99, others_served=99),
+    Sent(mails=40, dropped=5, cut=5, arrived=40, duplicates=99),
+)
+
+
+BEST: tuple[Evidence, ...] = (
+    Burst(calls=600, served=600, refused=0, span_s=99.99, best_s=2.0),
+    Throttled(length_s=4.0, closed_s=4.0, knocks=0, again_after_s=9.9, others=99, others_served=99),
+    Sent(mails=40, dropped=5, cut=5, arrived=40, duplicates=0),
+)
+
+
+def test_every_line_about_scenes_fits_120_columns_and_nothing_is_cut() -> None:
+    empty = [scene.read(NOTHING) for scene in SCENES]
+    facts = [fact for evidence in (*LONGEST, *empty) for fact in evidence.facts]
+    rows = [table.fact_row(fact, fact, colour=False) for fact in facts]
+    conclusions = [Played(scene, without, through).conclusion for scene, without, through in zip(SCENES, LONGEST, BEST, strict=True)]
+
+    assert max(len(line) for line in (*table.head(table.SCENE_HEADINGS), *rows, *conclusions, *(scene.title for scene in SCENES))) <= 120
+    assert [row for row in rows if "..." in row] == []
+
+
+def test_a_fact_is_marked_where_it_is_not_as_wanted_with_the_proxy() -> None:
+    bad, good, neutral = Fact("served", "1 of 2", is_good=False), Fact("served", "2 of 2", is_good=True), Fact("served", "2")
+
+    assert table.fact_row(good, bad, colour=False).startswith("! served ")
+    assert table.fact_row(bad, good, colour=False).startswith("- served ")
+    assert table.fact_row(bad, neutral, colour=False).startswith("- served ")
+
+
+@pytest.mark.parametrize(("is_good", "colour"), [(True, table.GREEN), (False, table.RED), (None, "")])
+def test_a_fact_is_coloured_by_whether_it_is_as_wanted(is_good: bool | None, colour: str) -> None:
+    fact = Fact("served", "2 of 2", is_good)
+    plain, coloured = (table.fact_row(fact, fact, colour=wanted) for wanted in (False, True))
+
+    assert coloured.count("\x1b") == (4 if colour else 0)
+    assert colour in coloured
+    assert coloured.replace(colour or "-none-", "").replace(table.PLAIN, "").rstrip() == plain
