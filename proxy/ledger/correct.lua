@@ -27,13 +27,13 @@ end
 
 local corrections = {}
 
--- window, entry id, units booked, units really used, id of a new entry
+-- window, entry id, units booked, units really used, id of a new entry; returns that of the entry which has what was booked too little
 function corrections.settle()
   local log, booked, cost = log_now(), number(4), number(5)
   if cost < booked then
     give_back(log, number(3), booked - cost)
   elseif cost > booked then
-    charge(log, cost - booked, number(6))
+    return charge(log, cost - booked, number(6))
   end
 end
 

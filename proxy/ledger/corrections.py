@@ -1,4 +1,8 @@
-"""What the server is told beside questions: sent in order and not waited for, kept while the server is away."""
+"""What the server is told beside questions: sent in order and not waited for, kept while the server is away.
+
+A correction that was under way when the server was lost may have reached it or not. It is kept as well where twice is no worse than once: what gives
+units back is not, and those come back by themselves.
+"""
 
 from __future__ import annotations
 
@@ -46,17 +50,20 @@ class Corrections:
         self._kept: deque[Command] = deque(maxlen=KEPT_MAX)
         self._moved: dict[int, int] = {}
 
-    def settle(self, receipt: Receipt, cost: int, entry_id: int) -> None:
-        """Correct an estimate; `entry_id` is for what was booked too little."""
-        there = servers_part(receipt)
-        if there or (cost > receipt.cost and not self.is_away):
-            self._tell(self._log(receipt.key), "settle", receipt.window_us, self._moved.get(there, there), receipt.cost, cost, entry_id)
+    def settle(self, receipt: Receipt, cost: int, entry_id: int, then: Callable[[int], None] = lambda _there: None) -> None:
+        """Correct an estimate; `entry_id` is for what was booked too little, and `then` learns where that is."""
+        there, is_more = servers_part(receipt), cost > receipt.cost
+        if there or (is_more and not self.is_away):
+            units = (self._moved.get(there, there), receipt.cost, cost)
+            sent = self._tell(self._log(receipt.key), "settle", receipt.window_us, *units, entry_id)
+            _then(sent if is_more else None, then)
 
-    def move(self, receipt: Receipt, entry_id: int) -> None:
-        """Book a charge that the server knows again, now."""
+    def move(self, receipt: Receipt, entry_id: int, then: Callable[[int], None]) -> None:
+        """Book a charge that the server knows again, now; `then` learns its entry."""
         there = servers_part(receipt)
         sent = self._tell(self._log(receipt.key), "move", receipt.window_us, self._moved.get(there, there), receipt.cost, entry_id)
         _then(sent, partial(self._note_moved, entry_id))
+        _then(sent, then)
 
     def renew(self, ask: Ask) -> None:
         """Keep places in flight for longer."""
@@ -76,21 +83,21 @@ class Corrections:
         """Tell what a probe has brought."""
         self._tell(self._window(scope), "end_probe", lease_id, int(succeeded))
 
-    def recall(self, missing: Missing, entry_id: int, then: Callable[[int], None]) -> asyncio.Future[Any]:
+    def recall(self, missing: Missing, entry_id: int, then: Callable[[int], None], otherwise: Callable[[], None]) -> asyncio.Future[Any]:
         """Tell what was charged against a limit, where the server lacks it; `then` learns the entry to name next time."""
         units = (missing.entry_id, missing.known, missing.unknown)
-        sent = self._send(self._log(missing.key), "recall", missing.window_us, *units, entry_id)
-        _then(sent, then)
+        sent = self.send(self._scripts.correct(self._log(missing.key), "recall", missing.window_us, *units, entry_id))
+        _then(sent, then, otherwise)
         return sent
 
     def restore(self, scope: str, window: ThrottleWindow, wait_us: int) -> asyncio.Future[Any]:
         """Tell of a window that is closed; a longer one stays."""
         opening = window.opening._replace(wait_us=wait_us)
-        return self._send(self._window(scope), "restore", *words_of(opening), window.length_us)
+        return self.send(self._scripts.correct(self._window(scope), "restore", *words_of(opening), window.length_us))
 
     def restore_lease(self, key: str, lease_id: str) -> asyncio.Future[Any]:
         """Tell of a place in flight."""
-        return self._send(cap_key(self.homes.of(key), key), "renew", lease_id)
+        return self.send(self._scripts.correct(cap_key(self.homes.of(key), key), "renew", lease_id))
 
     def undo(self, ask: Ask, receipts: tuple[Receipt, ...]) -> None:
         """Give back all that was booked for a request, or may have been; `receipts` are the server's own."""
@@ -106,17 +113,25 @@ class Corrections:
         return kept
 
     def keep_again(self, commands: deque[Command]) -> None:
-        """Keep what could not be sent after all, before what has come since."""
+        """Keep what was not sent after all, before what has come since."""
         self._kept = deque((*commands, *self._kept), maxlen=KEPT_MAX)
 
-    def _tell(self, key: str, what: str, *words: Word) -> asyncio.Future[Any] | None:
-        if self.is_away:
-            self._kept.append(self._scripts.correct(key, what, *words))
-            return None
-        return self._send(key, what, *words)
+    def send(self, command: Command) -> asyncio.Future[Any]:
+        """Send a correction, and keep it where nobody can say whether it has arrived."""
+        sent = self._pipe.send(command)
+        if _is_harmless_twice(command):
+            _then(sent, otherwise=partial(self._keep, command))
+        return sent
 
-    def _send(self, key: str, what: str, *words: Word) -> asyncio.Future[Any]:
-        return self._pipe.send(self._scripts.correct(key, what, *words))
+    def _tell(self, key: str, what: str, *words: Word) -> asyncio.Future[Any] | None:
+        command = self._scripts.correct(key, what, *words)
+        if self.is_away:
+            self._keep(command)
+            return None
+        return self.send(command)
+
+    def _keep(self, command: Command) -> None:
+        self._kept.append(command)
 
     def _log(self, key: str) -> str:
         return log_key(self.homes.of(key), key)
@@ -131,11 +146,18 @@ class Corrections:
                 del self._moved[next(iter(self._moved))]
 
 
-def _then(sent: asyncio.Future[Any] | None, tell: Callable[[int], None]) -> None:
-    """Let the answer be known where there is one."""
+def _is_harmless_twice(command: Command) -> bool:
+    what, *words = command.arguments
+    return what in {"release", "end_probe"} or (what == "settle" and int(words[3]) > int(words[2]))
+
+
+def _then(sent: asyncio.Future[Any] | None, tell: Callable[[int], None] = lambda _answer: None, otherwise: Callable[[], None] = lambda: None) -> None:
+    """Let the answer be known where there is one, and that there is none where the server was lost."""
 
     def answered(answer: asyncio.Future[Any]) -> None:
-        if answer.exception() is None:
+        if answer.cancelled() or answer.exception() is not None:
+            otherwise()
+        else:
             tell(answer.result())
 
     if sent is not None:

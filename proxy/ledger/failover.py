@@ -77,7 +77,7 @@ class FailoverLedger:
                 self.lose(str(away))
         if self._refuses:
             raise AwayError("nobody counts while the shared ledger is away")
-        return self._shared.mirror.admit_alone(self._part_of(ask))
+        return self._shared.admit_alone(self._part_of(ask))
 
     def forecast_us(self, claim: Claim, units: int) -> int:
         """Return how long until the last of `units` that queue for a limit has its turn, as far as this process knows."""

@@ -120,13 +120,14 @@ class Mirror:
         """Remember the server's entry that holds the latest of this process' charges."""
         self._told[key] = entry_id
 
-    def settle(self, receipt: Receipt, cost: int) -> None:
-        """Correct an estimate here."""
+    def settle(self, receipt: Receipt, cost: int, *, is_alone: bool) -> None:
+        """Correct an estimate here; `is_alone`: the server is not told of more that was used."""
         now_us, here = self._now_us(), _here(receipt)
         entry_id = next(self._entry_ids)
         self.book.settle(here, cost, now_us, entry_id)
         if not servers_part(receipt) and cost > receipt.cost:
-            self._note_unshared(here._replace(cost=cost - receipt.cost, entry_id=entry_id))
+            if is_alone:
+                self._note_unshared(here._replace(cost=cost - receipt.cost, entry_id=entry_id))
         elif not servers_part(receipt) and (log := self.unshared.get(receipt.key)) is not None:
             log.give_back(here.entry_id, receipt.cost - cost)
 
@@ -191,8 +192,9 @@ class Mirror:
     def sweep(self) -> None:
         """Forget what holds nothing back any more."""
         self.book.sweep(self._now_us())
-        for key in [key for key in self._told if key not in self.book.logs]:
-            del self._told[key]
+        logs = self.book.logs
+        self._told = {key: entry_id for key, entry_id in self._told.items() if key in logs}
+        self.unshared = {key: log for key, log in self.unshared.items() if key in logs}
 
     def _note_unshared(self, receipt: Receipt) -> None:
         log = self.unshared.setdefault(receipt.key, CoalescingLog())

@@ -173,4 +173,4 @@ def _looked_at(answer: asyncio.Future[Any]) -> None:
 def _why(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "time-out"
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

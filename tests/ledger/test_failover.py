@@ -8,72 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.asks import EXCHANGE, MAILBOX, MS, SCOPE, admitted, ask, claim, held, passed
-from ledger.conftest import now_us
+from ledger.asks import EXCHANGE, MAILBOX, SCOPE, admitted, ask, claim, held, passed
+from ledger.proxies import COMMAND_S, SECOND, a_proxy, another_proxy, crowd
 from proxy.core.book import Admitted
-from proxy.ledger.failover import FailoverLedger, State
-from proxy.ledger.pipe import AwayError, Pipe
-from proxy.ledger.shared import SharedLedger
+from proxy.ledger.failover import State
+from proxy.ledger.pipe import AwayError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
     from ledger.conftest import Server
-
-SECOND = 1000 * MS
-COMMAND_S = 0.05
-
-
-class Proxy:
-    """A ledger as a proxy has it, and what it said of itself."""
-
-    def __init__(self, url: str, *, replicas: int = 1, refuses: bool = False) -> None:
-        self.pipe = Pipe(url, 0.03, COMMAND_S)
-        self.shared = SharedLedger(self.pipe, now_us)
-        self.ledger = FailoverLedger(self.shared, replicas=replicas, refuses=refuses, probe_every_s=0.01)
-        self.states: list[State] = []
-        self.reasons: list[str] = []
-        self.changed = asyncio.Event()
-        self.on_rejoining: Callable[[], None] = lambda: None
-        self.ledger.on_state_change = self._note
-        self.pipe.on_away = self.ledger.lose
-
-    def _note(self, state: State, why: str) -> None:
-        self.states.append(state)
-        if state is State.REJOINING:
-            self.on_rejoining()
-        self.reasons += [why] if why else []
-        self.changed.set()
-
-    async def becomes(self, state: State) -> None:
-        async with asyncio.timeout(5):
-            while self.ledger.state is not state:
-                self.changed.clear()
-                await self.changed.wait()
-
-
-@pytest.fixture
-async def proxies(own_server: Server) -> AsyncIterator[list[Proxy]]:
-    made: list[Proxy] = []
-    yield made
-    own_server.thaw() if own_server.process else None
-    for proxy in made:
-        proxy.ledger.close()
-        await proxy.pipe.close()
-
-
-async def a_proxy(server: Server, proxies: list[Proxy], *, replicas: int = 1, refuses: bool = False) -> Proxy:
-    proxy = Proxy(server.url, replicas=replicas, refuses=refuses)
-    proxies.append(proxy)
-    await admitted(proxy.ledger, ask(claim(key="warm-up"), scopes=(SCOPE,)))
-    return proxy
-
-
-async def crowd(proxy: Proxy, people: int, count: int) -> tuple[int, float]:
-    """Return how many of them were admitted, and how long the last had to wait for its answer."""
-    began = time.monotonic()
-    results = await asyncio.gather(*(proxy.ledger.admit(ask(claim(count=count, window_us=60 * SECOND))) for _ in range(people)))
-    return sum(isinstance(result, Admitted) for result in results), time.monotonic() - began
+    from ledger.proxies import Proxy
 
 
 async def test_a_frozen_server_costs_all_who_ask_at_once_one_time_out(own_server: Server, proxies: list[Proxy]) -> None:
@@ -117,15 +60,10 @@ async def test_windows_hold_while_the_server_is_away_and_after_it_lost_them(own_
     proxy.ledger.open_window("application:1", EXCHANGE._replace(wait_us=30 * SECOND))
     own_server.start()
     await proxy.becomes(State.SHARED)
-    other = await a_proxy_without_warm_up(own_server, proxies)
+    other = another_proxy(own_server, proxies)
     assert 18 * SECOND < (await held(other.ledger, ask(scopes=(SCOPE,)))).wait_us <= 20 * SECOND
     assert 28 * SECOND < (await held(other.ledger, ask(scopes=("application:1",)))).wait_us <= 30 * SECOND
     assert proxy.states == [State.LOCAL_SAFE, State.REJOINING, State.SHARED]
-
-
-async def a_proxy_without_warm_up(server: Server, proxies: list[Proxy]) -> Proxy:
-    proxies.append(Proxy(server.url))
-    return proxies[-1]
 
 
 async def test_a_longer_window_on_the_server_is_not_shortened_by_one_who_returns(own_server: Server, proxies: list[Proxy]) -> None:
@@ -155,7 +93,7 @@ async def test_a_server_that_lost_everything_is_given_all_charges_back(own_serve
     assert (await crowd(proxy, 3, 10))[0] == 3
     own_server.start()
     await proxy.becomes(State.SHARED)
-    other = await a_proxy_without_warm_up(own_server, proxies)
+    other = another_proxy(own_server, proxies)
     assert (await crowd(other, 10, 10))[0] == 3
 
 
@@ -168,7 +106,7 @@ async def test_a_server_that_was_only_frozen_is_told_nothing_twice(own_server: S
     assert (await crowd(proxy, 1, 10))[0] == 1
     proxy.ledger.lose("for the test, again")
     await proxy.becomes(State.SHARED)
-    other = await a_proxy_without_warm_up(own_server, proxies)
+    other = another_proxy(own_server, proxies)
     assert (await crowd(other, 10, 10))[0] == 2
 
 
@@ -180,7 +118,7 @@ async def test_what_a_frozen_server_admitted_too_late_is_given_back(own_server: 
     own_server.thaw()
     await proxy.becomes(State.SHARED)
     await held(proxy.ledger, ask(claim(window_us=60 * SECOND)))
-    other = await a_proxy_without_warm_up(own_server, proxies)
+    other = another_proxy(own_server, proxies)
     await admitted(other.ledger, ask(caps=(MAILBOX._replace(count=2),), lease_id="b"))
     await held(other.ledger, ask(caps=(MAILBOX._replace(count=2),), lease_id="c"))
     proxy.ledger.release(limited)
@@ -213,7 +151,7 @@ async def test_what_is_settled_released_and_probed_while_the_server_is_away_reac
     proxy.ledger.renew(ask(caps=(MAILBOX._replace(key="other"),), lease_id="long"))
     proxy.ledger.end_probe(SCOPE, limited.lease_id, succeeded=True)
     await proxy.becomes(State.SHARED)
-    other = await a_proxy_without_warm_up(own_server, proxies)
+    other = another_proxy(own_server, proxies)
     after = await admitted(other.ledger, ask(claim(window_us=60 * SECOND), caps=(MAILBOX,), scopes=(SCOPE,), lease_id="b"))
     assert [scope for scope, _ in after.reopened_us] == [SCOPE]
     await held(other.ledger, ask(claim(window_us=60 * SECOND)))
@@ -231,7 +169,7 @@ async def test_charges_of_its_own_are_corrected_before_and_after_it_returns(own_
     await proxy.becomes(State.SHARED)
     proxy.ledger.settle(receipts["more later"], 6)
     await proxy.shared.touch()
-    other = await a_proxy_without_warm_up(own_server, proxies)
+    other = another_proxy(own_server, proxies)
     for key, free in {"less": 9, "more": 4, "moved": 6, "more later": 4}.items():
         await held(other.ledger, ask(tens[key]._replace(cost=free + 1)))
         await admitted(other.ledger, ask(tens[key]._replace(cost=free)))
@@ -260,7 +198,7 @@ async def test_a_server_that_goes_again_while_it_is_given_what_it_missed_has_mis
     own_server.start()
     await proxy.becomes(State.SHARED)
     assert proxy.states == [State.LOCAL_SAFE, State.REJOINING, State.LOCAL_SAFE, State.REJOINING, State.SHARED]
-    assert (await crowd(await a_proxy_without_warm_up(own_server, proxies), 10, 10))[0] == 5
+    assert (await crowd(another_proxy(own_server, proxies), 10, 10))[0] == 5
 
 
 async def test_what_is_booked_alone_while_the_server_is_given_the_rest_reaches_it_too(own_server: Server, proxies: list[Proxy]) -> None:
@@ -276,7 +214,7 @@ async def test_what_is_booked_alone_while_the_server_is_given_the_rest_reaches_i
     proxy.ledger.lose("for the test")
     await proxy.becomes(State.SHARED)
     await proxy.shared.touch()
-    other = await a_proxy_without_warm_up(own_server, proxies)
+    other = another_proxy(own_server, proxies)
     assert (await crowd(other, 20, 10))[0] == 9
     await held(other.ledger, ask(caps=(MAILBOX,), lease_id="b"))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from proxy.ledger.shared import SharedLedger
 
 HERE = Path(__file__).resolve().parent
-SOURCES = {name: (scripts._HERE / f"{name}.lua").read_text() for name in ("state", "admit", "correct")}
+SOURCES = {name: (scripts._HERE / f"{name}.lua").read_text() for name in ("state", "admit", "correct", "learn")}
 EXAMPLES = settings(
     max_examples=100,
     deadline=None,

@@ -172,3 +172,10 @@ def test_the_scripts_say_what_the_book_says_of_a_lease_that_outlives_a_later_one
         pair = Pair({}, client)
         for step in (Renews("mailbox", "bob"), Passed(-LEASE_US), Renews("mailbox", "ann"), Passed(LEASE_US + 9_000), Asks("cid", (), ("mailbox",))):
             pair.do(step)
+
+
+def test_the_scripts_say_what_the_book_says_of_leases_that_went_with_their_key(server: Server) -> None:
+    with server.client() as client:
+        pair = Pair({}, client)
+        for step in (Renews("mailbox", "bob"), Passed(LEASE_US + 3_000), Renews("mailbox", "ann"), Passed(-LEASE_US), Asks("bob", (), ("mailbox",))):
+            pair.do(step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +65,16 @@ async def test_without_a_server_it_counts_alone_or_refuses_as_the_settings_say()
     assert alone.ledger.state is refusing.ledger.state is State.LOCAL_SAFE
     await alone.close()
     await refusing.close()
+
+
+async def test_one_that_ends_while_its_server_is_frozen_looks_for_it_no_longer(own_server: Server) -> None:
+    made = make_shared_ledger(Redis(url=own_server.url, connect_timeout_ms=PATIENT_MS))
+    receipts = (await admitted(made.ledger, ask(claim(2)))).receipts
+    own_server.freeze()
+    made.ledger.settle(receipts[0], 5)
+    await made.close()
+    own_server.thaw()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_what_was_told_last_is_sent_before_it_hangs_up(server: Server, make_shared: Callable[..., object]) -> None:
