@@ -7,7 +7,7 @@ import time
 
 from proxy.core.quota import Ask, Claim, Level, Unit
 from proxy.ledger.local import LocalLedger
-from proxy.turnstile import Turnstile
+from proxy.turnstile import Room, Turnstile
 
 SECOND_US = 1_000_000
 PATIENCE_S = 1e6
@@ -21,12 +21,12 @@ def an_ask(number: int, subject: str) -> Ask:
 async def cost_us(waiting: int, grants: int) -> tuple[float, float]:
     """Return the CPU of an arrival and of an admission, where so many of so many grants wait for one limit."""
     clock_us = 0
-    turnstile = Turnstile(LocalLedger(lambda: clock_us), max_waiting=waiting)
+    turnstile = Turnstile(LocalLedger(lambda: clock_us), Room(waiting, 0))
     started_at = time.process_time()
     tasks = [asyncio.create_task(turnstile.enter(an_ask(number, str(number % grants)), PATIENCE_S)) for number in range(waiting)]
     await passes(5)
     arrived_at = time.process_time()
-    while turnstile.waiting:
+    while turnstile.waiting.requests:
         clock_us += 2 * SECOND_US
         turnstile.wake("limit")
         await passes(200)

@@ -122,7 +122,7 @@ def configuration_page() -> str:
 
 
 def _variable(field: Field, variable: str) -> str:
-    return "in the file only" if field.rules else f"`{variable}`"
+    return "in the file only" if field.rules and not field.choices else f"`{variable}`"
 
 
 def _attributes(struct: type[Any]) -> dict[str, str]:

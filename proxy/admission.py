@@ -6,39 +6,33 @@ import itertools
 import secrets
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from proxy.core.book import Admitted, HeldBy
-from proxy.core.bounded import forget_oldest
-from proxy.core.model import Cause, Origin, Problem
+from proxy.core.book import Admitted
+from proxy.core.model import Cause, Problem
 from proxy.core.quota import Unit
+from proxy.core.recovery import SPACING
 from proxy.forecast import US_PER_S
 from proxy.ledger import LedgerAwayError
+from proxy.turned_away import refusal
 from proxy.turnstile import Entered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from proxy.core.book import Held
     from proxy.core.identity import Identity
     from proxy.core.model import Verdict
     from proxy.core.quota import Ask
+    from proxy.core.recovery import Recovery
     from proxy.errand import Errand
     from proxy.known import Rulebook
     from proxy.ledger import Ledger
-    from proxy.turnstile import TurnedAway, Turnstile
+    from proxy.mailboxes import Mailboxes
+    from proxy.turnstile import Turnstile
     from proxy.wire.head import ResponseHead
 
 RENEW_S: Final = 10.0
 """How often a place in flight is renewed: a third of what it lasts without."""
 
 _ACTUAL_COSTS: Final = {Unit.GMAIL_UNIT: b"nylas-gmail-quota-usage", Unit.PROVIDER_REQUEST: b"nylas-provider-request-count"}
-_PROVIDERS_MAX: Final = 10_000
-_TOLD_BY_HEADER: Final = {b"nylas-gmail-quota-usage": "google"}
-_TOLD_BY_CAUSE: Final = {
-    Cause.RATE_LIMIT_PROVIDER_GOOGLE: "google",
-    Cause.RATE_LIMIT_PROVIDER_MICROSOFT: "microsoft",
-    Cause.EXCHANGE_THROTTLE: "ews",
-}
-_CAUSE_OF_PROVIDER: Final = {"google": Cause.RATE_LIMIT_PROVIDER_GOOGLE, "microsoft": Cause.RATE_LIMIT_PROVIDER_MICROSOFT}
 _LEDGER_AWAY: Final = Problem(503, Cause.OVERLOADED, "the shared ledger is away, and redis.on_loss says to refuse", retry_after_s=1.0)
 
 
@@ -48,6 +42,7 @@ class Rules(NamedTuple):
     Attributes:
         identity: Who is who.
         rulebook: What counts against what, which answers close which doors.
+        recovery: Which mailboxes recover, and what holds for them.
         now_s: The loop's time.
         headroom: By how much windows are stretched, as a share.
         enforces: False only observes: nothing waits, nothing is refused.
@@ -55,6 +50,7 @@ class Rules(NamedTuple):
 
     identity: Identity
     rulebook: Rulebook
+    recovery: Recovery
     now_s: Callable[[], float]
     headroom: float
     enforces: bool
@@ -67,35 +63,34 @@ class Admission:
         ledger: Who counts.
         turnstile: Who may ask.
         rules: What it goes by.
-        providers: The provider of each grant or account that is known, by its subject.
+        mailboxes: What is known about grants and accounts.
     """
 
-    def __init__(self, ledger: Ledger, turnstile: Turnstile, rules: Rules, providers: Mapping[str, str]) -> None:
+    def __init__(self, ledger: Ledger, turnstile: Turnstile, rules: Rules, mailboxes: Mailboxes) -> None:
         self._ledger = ledger
         self._turnstile = turnstile
         self._identity = rules.identity
         self._claims = rules.rulebook.claims
         self._throttles = rules.rulebook.throttles
-        self._limit_providers = {limit.name: limit.provider for limit in rules.rulebook.limits}
+        self._recovery = rules.recovery
+        self._limit_providers = {limit.name: limit.provider for limit in rules.rulebook.limits} | {SPACING: "google"}
         self._now_s = rules.now_s
         self._late_share = rules.headroom / (1 + rules.headroom)
         self.enforces = rules.enforces
-        self._providers = providers
-        self._learned_providers: dict[str, str] = {}
+        self._mailboxes = mailboxes
         self._lease_prefix = secrets.token_hex(8)
         self._lease_numbers = itertools.count(1)
         self._in_flight: set[Errand] = set()
 
     async def enter(self, errand: Errand, patience_s: float) -> Problem | None:
         """Wait until the request may go; a problem says why it may not within its patience."""
-        if errand.ask is None:
-            self._identify(errand)
-        ask = errand.ask
-        assert ask is not None  # noqa: S101 - made above
+        ask = errand.ask = self._recovery.spaced(errand.ask or self._ask_of(errand), errand.context, self._now_s())
         try:
-            return await self._enter(errand, ask, patience_s)
+            problem = await self._enter(errand, ask, patience_s)
         except LedgerAwayError:
-            return _LEDGER_AWAY
+            problem = _LEDGER_AWAY
+        errand.advice = self._recovery.advice_for(ask, errand.context, self._now_s())
+        return problem
 
     async def _enter(self, errand: Errand, ask: Ask, patience_s: float) -> Problem | None:
         if not self.enforces:
@@ -105,24 +100,34 @@ class Admission:
             else:
                 errand.would_hold_s = max(errand.would_hold_s, result.wait_us / US_PER_S)
             return None
-        entered = await self._turnstile.enter(ask, patience_s)
+        entered = await self._turnstile.enter(ask, patience_s, errand.body.held_max_bytes())
         errand.waited_s += entered.waited_s
-        if isinstance(entered, Entered):
-            self._take(errand, entered.admitted)
+        if not isinstance(entered, Entered):
+            return refusal(entered, self._limit_providers)
+        self._take(errand, entered.admitted)
+        if self._recovery.spaced(ask, errand.context, self._now_s()) is ask:
             return None
-        return self._refusal(entered)
+        # The mailbox began to recover while it waited: it gives back what it got, and asks for the distance as well.
+        for receipt in entered.admitted.receipts:
+            self._ledger.settle(receipt, 0)
+        self.leave(errand, succeeded=False)
+        return await self.enter(errand, max(0.0, patience_s - entered.waited_s))
 
-    def _identify(self, errand: Errand) -> None:
+    def _ask_of(self, errand: Errand) -> Ask:
         index = errand.head.index
         application, subject = self._identity.who(errand.context, index.get(b"authorization", b""))
-        errand.ask = self._claims.ask_for(
+        provider = self._mailboxes.provider_of(subject)
+        ask = self._claims.ask_for(
             errand.context,
             content_type=index.get(b"content-type", b""),
             application=application,
             subject=subject,
-            provider=self._providers.get(subject) or self._learned_providers.get(subject),
+            provider=provider,
             lease_id=f"{self._lease_prefix}-{next(self._lease_numbers):x}",
         )
+        if provider is None:
+            self._mailboxes.met(errand, ask)
+        return self._mailboxes.under_all_names(ask)
 
     def _take(self, errand: Errand, admitted: Admitted) -> None:
         errand.admitted = admitted
@@ -146,9 +151,7 @@ class Admission:
         ask, admitted = errand.ask, errand.admitted
         if ask is None:
             return
-        for name, provider in _TOLD_BY_HEADER.items():
-            if name in head.index:
-                self._learn(ask.subject, provider)
+        self._mailboxes.told_by(errand, ask, head)
         if admitted is None:
             return
         for claim, receipt in zip(ask.claims, admitted.receipts, strict=True):
@@ -161,14 +164,15 @@ class Admission:
         ask = errand.ask
         if ask is None:
             return None
-        provider = _TOLD_BY_CAUSE.get(verdict.cause)
-        if provider is not None:
-            self._learn(ask.subject, provider)
+        self._mailboxes.told_by_cause(errand, ask, verdict.cause)
         throttle = self._throttles.throttle_for(verdict, errand.context, status=status, scopes=ask.scopes, roll=roll)
         if throttle is None:
             return None
         self._turnstile.closed(throttle.scope)
-        return self._ledger.open_window(throttle.scope, throttle.opening) / US_PER_S
+        closed_s = self._ledger.open_window(throttle.scope, throttle.opening) / US_PER_S
+        self._recovery.begin(verdict.cause, errand.context, throttle.scope, self._now_s() + closed_s)
+        errand.advice = self._recovery.advice_for(ask, errand.context, self._now_s())
+        return closed_s
 
     def suspend(self, errand: Errand) -> Callable[[], None]:
         """Hold the mailbox, or the application where there is none, while a throttling answer is read; returns what ends that."""
@@ -212,27 +216,3 @@ class Admission:
         for errand in self._in_flight:
             if errand.ask is not None:
                 self._ledger.renew(errand.ask)
-
-    def _learn(self, subject: str, provider: str) -> None:
-        self._learned_providers.setdefault(subject, provider)
-        forget_oldest(self._learned_providers, _PROVIDERS_MAX)
-
-    def _refusal(self, away: TurnedAway) -> Problem:
-        if away.held is None:
-            return Problem(503, Cause.OVERLOADED, "too many requests wait for admission", retry_after_s=away.wait_s)
-        what = _WHAT_HOLDS[away.held.by].format(away.held.name)
-        message = f"{what}: it would have to wait {away.wait_s:.1f} s, longer than it may; it was not sent"
-        return Problem(429, self._cause_of(away.held), message, Origin.PROXY, away.wait_s)
-
-    def _cause_of(self, held: Held) -> Cause:
-        if held.by is HeldBy.WINDOW:
-            return Cause(held.name)
-        provider = self._limit_providers.get(held.name)
-        return Cause.RATE_LIMIT_NYLAS if provider is None else _CAUSE_OF_PROVIDER.get(provider, Cause.RATE_LIMIT_PROVIDER)
-
-
-_WHAT_HOLDS: Final = {
-    HeldBy.LIMIT: "this request would go over the limit {}",
-    HeldBy.IN_FLIGHT: "as many requests as the cap {} allows are under way",
-    HeldBy.WINDOW: "nothing is sent while a throttle lasts ({})",
-}

@@ -34,8 +34,8 @@ from proxy.wire.server import Server
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from proxy.admission import Admission
     from proxy.core.catalogue import Catalogue
+    from proxy.gate import Gate
     from proxy.settings import Listen, Settings
     from proxy.settings import Upstream as UpstreamSettings
 
@@ -75,7 +75,7 @@ async def _serve(settings: Settings, log: Log) -> int:
     pools = _pools(settings.upstream)
     catalogue = known.catalogue()
     gate = make_gate(settings, catalogue, log)
-    ingress = _ingress(settings, catalogue, gate.admission, pools, log)
+    ingress = _ingress(settings, catalogue, gate, pools, log)
     server = Server(_server_limits(settings), ingress.handle)
     _raise_descriptor_limit(settings, log)
     stop = _told_to_stop(loop)
@@ -163,13 +163,14 @@ def _sweep_interval_s(settings: Settings) -> float:
     return min(_SWEEP_MAX_S, shortest_s / 4)
 
 
-def _ingress(settings: Settings, catalogue: Catalogue, admission: Admission, pools: dict[Api, Pool], log: Log) -> Ingress:
+def _ingress(settings: Settings, catalogue: Catalogue, gate: Gate, pools: dict[Api, Pool], log: Log) -> Ingress:
     upstream, bodies = settings.upstream, settings.bodies
     stream_s = upstream.stream_timeout_s
     handbook = known.handbook()
     caller = Upstream(pools, CallLimits(upstream.response_timeout_s, upstream.stall_timeout_s), CallLimits(stream_s, stream_s))
     knowledge = Knowledge(known.classifier(), handbook, bodies.error_max_bytes)
-    pipeline = Pipeline(admission, caller, knowledge, _patience(settings), _retrying(settings))
+    pipeline = Pipeline(gate.admission, caller, knowledge, _patience(settings), _retrying(settings))
+    gate.discover(pipeline)
     body_rules = BodyRules(bodies.refuse_empty_put, bodies.replay_max_bytes, KeptMemory(bodies.buffered_max_bytes))
     return Ingress(pipeline, catalogue, handbook, log, {Api.V3: upstream.v3_base, Api.V2: upstream.v2_base}, body_rules)
 

@@ -21,7 +21,7 @@ _AT_ONCE: Final = ((b"X-Nylas-Proxy-Attempts", b"1"), (b"X-Nylas-Proxy-Waited", 
 
 
 def waiting_fields(errand: Errand | None) -> list[Field]:
-    """How long a request waited, and what was done about its repetition."""
+    """How long a request waited, what was done about its repetition, what its caller is advised."""
     if errand is None or not errand.waited_s:
         fields = [(b"X-Nylas-Proxy-Waited", b"0")]
     else:
@@ -30,12 +30,14 @@ def waiting_fields(errand: Errand | None) -> list[Field]:
         fields.append((b"X-Nylas-Proxy-Would-Hold", f"{errand.would_hold_s:.3f}".encode()))
     if errand is not None and errand.key:
         fields.append((b"X-Nylas-Proxy-Idempotency", b"renewed" if errand.key_renewed else b"injected"))
+    if errand is not None and errand.advice:
+        fields.append((b"X-Nylas-Proxy-Advice", errand.advice.encode("ascii")))
     return fields
 
 
 def own_fields(request_id: str | None, errand: Errand | None, verdict: tuple[Origin, Cause] | None) -> list[Field]:
     """The fields that every answer carries, and those of an error whose body is upstream's own; `request_id` is None where upstream named one."""
-    if errand is not None and errand.attempts == 1 and not (errand.waited_s or errand.would_hold_s or errand.key):
+    if errand is not None and errand.attempts == 1 and not (errand.waited_s or errand.would_hold_s or errand.key or errand.advice):
         fields = list(_AT_ONCE)
     else:
         fields = [(b"X-Nylas-Proxy-Attempts", b"%d" % (errand.attempts if errand else 0)), *waiting_fields(errand)]

@@ -36,13 +36,14 @@ class Errand:
         attempts: How often upstream was asked.
         sent: Bytes of the present attempt have left.
         waited_s: Time spent waiting for admission and between attempts.
+        advice: What its caller should know about its mailbox, or empty.
         would_hold_s: How long it would have been held, where limits are only observed.
         upstream_s: Time spent waiting for upstream.
         response: What upstream answered, while its body may still come.
     """
 
     __slots__ = (
-        "abandoned", "admitted", "admitted_at", "ask", "attempts", "body", "context", "has_body", "head", "key", "key_renewed",
+        "abandoned", "admitted", "admitted_at", "advice", "ask", "attempts", "body", "context", "has_body", "head", "key", "key_renewed",
         "on_interim", "raw_errors", "replay", "response", "sent", "unsafe", "upstream_s", "waited_s", "would_hold_s",
     )  # fmt: skip
 
@@ -64,6 +65,7 @@ class Errand:
         self.attempts = 0
         self.sent = False
         self.waited_s = 0.0
+        self.advice = ""
         self.would_hold_s = 0.0
         self.upstream_s = 0.0
         self.response: Response | None = None

@@ -15,10 +15,13 @@ from proxy.admission import Admission, Rules
 from proxy.core.identity import KEY_MAX_BYTES, KEY_MIN_BYTES, Identity
 from proxy.core.limits import Tuning
 from proxy.core.model import Cause
+from proxy.core.recovery import Care
+from proxy.discovery import Discovery
 from proxy.ledger.journal import load
 from proxy.ledger.journal_writer import JournalWriter
 from proxy.ledger.local import LocalLedger
-from proxy.turnstile import Turnstile
+from proxy.mailboxes import Mailboxes
+from proxy.turnstile import Room, Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from proxy.core.catalogue import Catalogue
     from proxy.known import Rulebook
     from proxy.ledger.failover import FailoverLedger
+    from proxy.ledger.learned import SharedKnowledge
+    from proxy.pipeline import Pipeline
     from proxy.settings import Settings
     from proxy.telemetry.logs import Log
 
@@ -39,11 +44,13 @@ class Gate(NamedTuple):
 
     Attributes:
         admission: Asks for each attempt.
+        discover: To be called with the way of all requests: mailboxes that nobody knows are looked up along it, where settings say so.
         sweep: To be called every second or so.
         close: To be awaited when nothing is admitted any more.
     """
 
     admission: Admission
+    discover: Callable[[Pipeline], None]
     sweep: Callable[[float], None]
     close: Callable[[], Awaitable[None]]
 
@@ -68,31 +75,52 @@ def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
         log: Told what an operator should look at.
     """
     identity = Identity(_identity_key(settings), applications=settings.limits.application, aliases=settings.providers.aliases)
-    rules = Rules(
-        identity,
-        make_rulebook(settings, catalogue),
-        asyncio.get_running_loop().time,
-        headroom=settings.limits.headroom,
-        enforces=settings.limits.mode == "enforce",
-    )
+    rules = _rules(settings, catalogue, identity)
     providers = {identity.grant(grant.encode()): provider for grant, provider in settings.providers.known.items()}
-    ledger, close = _shared_ledger(settings, log) if settings.redis.url else _local_ledger(settings.windows.journal, log)
-    turnstile = Turnstile(ledger, settings.patience.max_waiting, _POLL_S if settings.redis.url else None)
-    admission = Admission(ledger, turnstile, rules, providers)
+    ledger, others, close = _shared_ledger(settings, log) if settings.redis.url else _local_ledger(settings.windows.journal, log)
+    mailboxes = Mailboxes(identity, providers, others, rules.now_s)
+    room = Room(settings.patience.max_waiting, settings.patience.waiting_max_bytes)
+    turnstile = Turnstile(ledger, room, _POLL_S if settings.redis.url else None)
+    admission = Admission(ledger, turnstile, rules, mailboxes)
 
     def sweep(_now: float) -> None:
         ledger.sweep()
         turnstile.sweep()
         admission.renew()
 
-    return Gate(admission, sweep, close)
+    discoveries: list[Discovery] = []
+
+    def discover(pipeline: Pipeline) -> None:
+        if settings.providers.discover:
+            discoveries.append(Discovery(pipeline, catalogue, mailboxes, log, rules.now_s))
+            mailboxes.look_up = discoveries[-1].look_up
+
+    async def close_all() -> None:
+        for discovery in discoveries:
+            await discovery.close()
+        await close()
+
+    return Gate(admission, discover, sweep, close_all)
+
+
+def _rules(settings: Settings, catalogue: Catalogue, identity: Identity) -> Rules:
+    limits = settings.limits
+    care = Care(limits.gmail_recovery_s, limits.gmail_recovery_spacing_s, limits.gmail_recovery_list_limit, limits.headroom)
+    return Rules(
+        identity,
+        make_rulebook(settings, catalogue),
+        known.recovery(catalogue, care),
+        asyncio.get_running_loop().time,
+        headroom=limits.headroom,
+        enforces=limits.mode == "enforce",
+    )
 
 
 def _now_us() -> int:
     return time.monotonic_ns() // 1000
 
 
-def _shared_ledger(settings: Settings, log: Log) -> tuple[FailoverLedger, Callable[[], Awaitable[None]]]:
+def _shared_ledger(settings: Settings, log: Log) -> tuple[FailoverLedger, SharedKnowledge, Callable[[], Awaitable[None]]]:
     from proxy.ledger.sharing import make_shared_ledger  # noqa: PLC0415  its library takes memory that a proxy alone has better use for
 
     sharing = make_shared_ledger(settings.redis)
@@ -108,16 +136,16 @@ def _shared_ledger(settings: Settings, log: Log) -> tuple[FailoverLedger, Callab
         warned.cancel()
         await sharing.close()
 
-    return sharing.ledger, close
+    return sharing.ledger, sharing.knowledge, close
 
 
 async def _nothing_to_close() -> None:
     """A ledger in memory alone."""
 
 
-def _local_ledger(name: str, log: Log) -> tuple[LocalLedger, Callable[[], Awaitable[None]]]:
+def _local_ledger(name: str, log: Log) -> tuple[LocalLedger, None, Callable[[], Awaitable[None]]]:
     if not name:
-        return LocalLedger(_now_us), _nothing_to_close
+        return LocalLedger(_now_us), None, _nothing_to_close
     path = Path(name)
     windows, complaint = load(path, time.time(), _now_us())
     if complaint:
@@ -126,7 +154,7 @@ def _local_ledger(name: str, log: Log) -> tuple[LocalLedger, Callable[[], Awaita
     ledger.book.windows.update(windows)
     journal = JournalWriter(path, ledger.book.windows, _now_us, lambda message: log.warning("windows.warning", message=message))
     ledger.on_windows_changed = journal.note_change
-    return ledger, journal.flush
+    return ledger, None, journal.flush
 
 
 def _identity_key(settings: Settings) -> bytes:

@@ -12,6 +12,7 @@ from proxy.core.costs import Costs, Lists
 from proxy.core.entries import read_entries
 from proxy.core.handbook import Handbook
 from proxy.core.limits import read_limits
+from proxy.core.recovery import Recovery
 from proxy.core.texts import cause_texts
 from proxy.core.throttle import Throttles
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from proxy.core.limits import Tuning
     from proxy.core.model import Cause
     from proxy.core.quota import Limit
+    from proxy.core.recovery import Care
 
 
 class Rulebook(NamedTuple):
@@ -58,3 +60,9 @@ def rulebook(operations: Catalogue, tuning: Tuning, default_s: Mapping[Cause, fl
     costs = Costs(table["cost"], operations.routes, table["providers"], sources, tuning.profile)
     claims = Claims(limits, costs, Lists(table["lists"]), table["providers"])
     return Rulebook(limits, claims, Throttles(facts.load("windows")["window"], sources, default_s))
+
+
+def recovery(operations: Catalogue, care: Care) -> Recovery:
+    """Return what takes care of mailboxes that recover; `care` is what settings say."""
+    table = facts.load("limits")
+    return Recovery(table["recovery"], operations.routes, facts.load("sources"), Lists(table["lists"]), care)

@@ -34,10 +34,12 @@ def request_ended(
         cause,
         origin,
         detail,
+        (errand.advice or None) if errand else None,
         ended,
         errand.attempts if errand else 0,
         time.monotonic() - exchange.started_at,
         errand.waited_s if errand else 0.0,
+        errand.would_hold_s if errand else 0.0,
         errand.upstream_s if errand else 0.0,
         exchange.sent_bytes,
     )

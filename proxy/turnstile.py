@@ -54,57 +54,67 @@ class TurnedAway(NamedTuple):
     waited_s: float
 
 
+class Room(NamedTuple):
+    """How much waits, or may: requests, and bytes of their bodies."""
+
+    requests: int
+    body_bytes: int
+
+
 class Turnstile:
     """Lets requests through to the ledger.
 
     Args:
         ledger: Whom to ask.
-        max_waiting: One more is turned away.
+        room: How many may wait, one more is turned away; and how many bytes of their bodies.
         poll_s: How often to ask again about what others may free without this process hearing of it; None where it hears of everything.
 
     Attributes:
-        waiting: How many wait.
+        waiting: How many wait, and how many bytes they hold.
     """
 
-    def __init__(self, ledger: Ledger, max_waiting: int, poll_s: float | None = None) -> None:
+    def __init__(self, ledger: Ledger, room: Room, poll_s: float | None = None) -> None:
         self._ledger = ledger
-        self._max_waiting = max_waiting
+        self._room = room
         self._poll_s = poll_s
         self._lines = Lines()
         self._metronomes = Metronomes()
         self._suspended: set[str] = set()
         self._loop = asyncio.get_running_loop()
         self._forecast = Forecast(ledger, self._lines, self._loop.time)
-        self.waiting = 0
+        self.waiting = Room(0, 0)
 
-    async def enter(self, ask: Ask, patience_s: float) -> Entered | TurnedAway:
-        """Wait for the turn of a request, as long as `patience_s` at most. Whoever is cancelled here has booked nothing."""
+    async def enter(self, ask: Ask, patience_s: float, held_bytes: int = 0) -> Entered | TurnedAway:
+        """Wait for the turn of a request, as long as `patience_s` at most. Whoever is cancelled here has booked nothing.
+
+        `held_bytes` is what its body takes in memory meanwhile.
+        """
         held: Held | None = None
         if not self._lines.has_before(ask) and not self._metronomes.concern(ask.scopes):
             result = await self._asked(ask)
             if isinstance(result, Admitted):
                 return Entered(result, 0.0)
             held = result
-        if self.waiting >= self._max_waiting:
+        if self.waiting.requests >= self._room.requests or self.waiting.body_bytes + held_bytes > self._room.body_bytes:
             return TurnedAway(UNKNOWN_WAIT_S, None, 0.0)
         started_at = self._loop.time()
         waiter = Waiter(ask, started_at + patience_s)
         self._lines.add(waiter, held, 0.0 if held is None else self._until(held))
         self._fill_up(waiter)
-        self.waiting += 1
+        self.waiting = Room(self.waiting.requests + 1, self.waiting.body_bytes + held_bytes)
         try:
             result_or_refusal = self._predicted_refusal(waiter) or await self._turn(waiter)
         except BaseException:
-            self._leave(waiter, served=False)
+            self._leave(waiter, held_bytes, served=False)
             raise
-        self._leave(waiter, served=isinstance(result_or_refusal, Admitted))
+        self._leave(waiter, held_bytes, served=isinstance(result_or_refusal, Admitted))
         waited_s = self._loop.time() - started_at
         if isinstance(result_or_refusal, TurnedAway):
             return result_or_refusal._replace(waited_s=waited_s)
         return Entered(result_or_refusal, waited_s)
 
-    def _leave(self, waiter: Waiter, *, served: bool) -> None:
-        self.waiting -= 1
+    def _leave(self, waiter: Waiter, held_bytes: int, *, served: bool) -> None:
+        self.waiting = Room(self.waiting.requests - 1, self.waiting.body_bytes - held_bytes)
         key = waiter.row
         self._lines.leave(waiter, served=served)
         self._let_pass(key)

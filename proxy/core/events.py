@@ -20,10 +20,12 @@ class RequestEnded(NamedTuple):
         cause: Why it failed, or None.
         origin: Whose fault that is, or None.
         detail: What the proxy itself told the caller, or None: never a word of upstream's.
+        advice: What the proxy advised the caller about its mailbox, or None.
         ended: `complete`, `cut` (the answer broke off), `caller_left`.
         attempts: How often upstream was asked.
         duration_s: From the complete head to the end of the answer.
         waited_s: Of that, waiting for admission and between attempts.
+        would_hold_s: How long it would have been held, where limits are only observed; else 0.
         upstream_s: Of that, waiting for upstream.
         sent_bytes: Body bytes given to the caller.
     """
@@ -36,9 +38,11 @@ class RequestEnded(NamedTuple):
     cause: Cause | None
     origin: Origin | None
     detail: str | None
+    advice: str | None
     ended: str
     attempts: int
     duration_s: float
     waited_s: float
+    would_hold_s: float
     upstream_s: float
     sent_bytes: int

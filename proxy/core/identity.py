@@ -25,6 +25,7 @@ Applications = Literal["single", "credential"] | Mapping[str, str]
 KEY_MIN_BYTES: Final = 16
 KEY_MAX_BYTES: Final = 64
 LEARNED_MAX: Final = 10_000
+OTHERS_MAX: Final = 3
 FINGERPRINT_CHARS: Final = 16
 
 _HASH_BYTES: Final = 16
@@ -95,6 +96,7 @@ class Identity:
         # Each alias stands beside the subject that all its names have, never beside another alias. The given ones stay; the learned ones are bounded.
         self._given: dict[str, str] = {}
         self._learned: dict[str, str] = {}
+        self._others: dict[str, tuple[str, ...]] = {}
         for name, other in aliases.items():
             self._fold(self._given, self.grant(name.encode()), self.grant(other.encode()))
 
@@ -120,16 +122,38 @@ class Identity:
 
     def grant(self, name: bytes) -> str:
         """Return the subject of the grant called `name`, an id or an address, spelt as in a path or plainly."""
-        return self.resolved(self._hash(self._grants, folded(name)))
+        return self.resolved(self.named(name))
+
+    def named(self, name: bytes) -> str:
+        """Return what the grant called `name` would be known as if nobody knew another name of it."""
+        return self._hash(self._grants, folded(name))
 
     def resolved(self, subject: str) -> str:
         """Return the subject that stands for all names of a grant, given that of any of them."""
         return self._given.get(subject) or self._learned.get(subject, subject)
 
     def learn(self, subject: str, other: str) -> None:
-        """Take two subjects for the same grant from now on. What is learned is bounded: the oldest is forgotten first."""
-        self._fold(self._learned, subject, other)
+        """Take two subjects for the same grant from now on: `other` stands for both. What is learned is bounded: the oldest is forgotten first."""
+        was, stands = self.resolved(subject), self.resolved(other)
+        if was == stands:
+            return
+        self._fold(self._learned, was, stands)
+        self._others[stands] = (was, *self._others.pop(was, ()), *self._others.pop(stands, ()))[:OTHERS_MAX]
         forget_oldest(self._learned, LEARNED_MAX)
+        forget_oldest(self._others, LEARNED_MAX)
+
+    def put_first(self, subject: str) -> None:
+        """Have a learned subject stand for its grant, in place of the one that does."""
+        stands = self._learned.pop(subject, subject)
+        if stands == subject:
+            return
+        self._fold(self._learned, stands, subject)
+        others = (stands, *(other for other in self._others.pop(stands, ()) if other != subject))
+        self._others[subject] = others[:OTHERS_MAX]
+
+    def others(self, subject: str) -> tuple[str, ...]:
+        """Return what else a grant was known as before it was learned to be the same, here or in another process; the latest few."""
+        return self._others.get(subject, ())
 
     def _fold(self, into: dict[str, str], subject: str, other: str) -> None:
         was, stands = self.resolved(subject), self.resolved(other)

@@ -33,7 +33,8 @@ class Field(NamedTuple):
         choices: The values, where they are a closed set of texts.
         check: The name of a further check in `proxy.settings.checks`, or empty.
         secret: The value may hold a password or a token.
-        rules: Of a table, which only the file can hold: the name of what must hold inside it, in `proxy.settings.tables`.
+        rules: Of a table, which only the file can hold: the name of what must hold inside it, in `proxy.settings.tables`. Where there are `choices`
+            as well, the setting is one of them or a table.
     """
 
     type: Any
@@ -51,7 +52,14 @@ def field_of(annotation: object) -> Field:
         return Field(annotation, ", ".join(f'"{choice}"' for choice in choices), choices)
     meta: Meta = get_args(annotation)[1]
     extra = meta.extra or {}
-    return Field(annotation, meta.description or "", check=extra.get("check", ""), secret=extra.get("secret", False), rules=extra.get("rules", ""))
+    return Field(
+        annotation,
+        meta.description or "",
+        choices=extra.get("choices", ()),
+        check=extra.get("check", ""),
+        secret=extra.get("secret", False),
+        rules=extra.get("rules", ""),
+    )
 
 
 SECTIONS: Final[dict[str, Any]] = get_type_hints(Settings)
@@ -60,7 +68,7 @@ FIELDS: Final = {
     for section, struct in SECTIONS.items()
     for key, annotation in get_type_hints(struct, include_extras=True).items()
 }
-TABLES: Final = [name for name, field in FIELDS.items() if field.rules]
+TABLES: Final = [name for name, field in FIELDS.items() if field.rules and not field.choices]
 VARIABLES: Final = {f"{VARIABLE_PREFIX}{section}__{key}".upper(): (section, key) for section, key in FIELDS}
 
 

@@ -1,7 +1,7 @@
 """The kinds of settings: their bounds, and the words in which a mistake is told what is allowed.
 
 An annotation's `extra` may name a further check in `proxy.settings.checks` (`check`), say that values may hold a password (`secret`), or, of a
-table, name the rules in `proxy.settings.tables` for what stands in it (`rules`).
+table, name the rules in `proxy.settings.tables` for what stands in it (`rules`). A table may have words in its place (`choices`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ BytesOrNone = Annotated[int, Meta(ge=0, le=2**40, description="a whole number of
 Seconds = Annotated[float, Meta(gt=0, le=86400, description="a number of seconds above 0, at most 86400")]
 SecondsOrNone = Annotated[float, Meta(ge=0, le=86400, description="a number of seconds from 0 to 86400")]
 Milliseconds = Annotated[int, Meta(ge=1, le=60_000, description="a whole number of milliseconds from 1 to 60000")]
+ItemsOrNone = Annotated[int, Meta(ge=0, le=200, description="a whole number from 0 to 200")]
 Share = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 ShareBelowAll = Annotated[float, Meta(ge=0, le=0.9, description="a number from 0 to 0.9")]
 Switch = Annotated[bool, Meta(description="true or false")]
@@ -55,6 +56,7 @@ RedisUrl = Annotated[
     ),
 ]
 Grant = Annotated[str, Meta(min_length=1, description="the id or the address of a grant", extra={"check": "grant"})]
+Application = Annotated[str, Meta(pattern=r"\S", description="the name of an application")]
 Provider = Literal["google", "microsoft", "ews", "eas", "icloud", "yahoo", "imap", "nylas"]
 
 
@@ -70,6 +72,13 @@ ProviderByGrant = Annotated[
     Meta(
         description='a table, in the file only: id or address of a grant = "google", "microsoft", "ews", "eas", "icloud", "yahoo", "imap" or "nylas"',
         extra={"rules": "providers"},
+    ),
+]
+Applications = Annotated[
+    Literal["single", "credential"] | Mapping[str, Application],
+    Meta(
+        description='"single", "credential" or, in the file only, a table: fingerprint of a credential = name of its application',
+        extra={"rules": "applications", "choices": ("single", "credential")},
     ),
 ]
 Aliases = Annotated[

@@ -9,7 +9,10 @@ from msgspec import Struct
 from proxy.settings.kinds import (
     MASK,
     Aliases,
+    Applications,
+    Bytes,
     Count,
+    ItemsOrNone,
     KeyFile,
     Milliseconds,
     NewFile,
@@ -35,12 +38,14 @@ class Patience(Struct, frozen=True, forbid_unknown_fields=True):
         max_s: A longer `X-Nylas-Proxy-Patience` is cut to this.
         client_timeout_s: After so long the callers themselves give up, as the official SDKs do; nothing is begun that would outlive it.
         max_waiting: Requests that wait at a time; one more is answered 503.
+        waiting_max_bytes: What their bodies take in memory meanwhile; one that would need more is answered 503.
     """
 
     default_s: SecondsOrNone = 10.0
     max_s: SecondsOrNone = 60.0
     client_timeout_s: Seconds = 90.0
     max_waiting: Count = 10_000
+    waiting_max_bytes: Bytes = 67_108_864
 
 
 class Retry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,16 +73,24 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
         mode: `enforce` holds what would exceed a limit; `observe` holds nothing and tells what it would have held.
         headroom: Every period is taken for so much longer, as a share of it, since requests do not travel evenly.
         reserve: The share of every limit that is left to what does not pass the proxy.
-        application: `single` counts all credentials as one application, `credential` each as one of its own.
+        application: `single` counts all credentials as one application, `credential` each as one of its own; a table names the application of each
+            credential, all that are not in it being one more. A fingerprint is the beginning of a SHA-256:
+            `printf %s "$NYLAS_API_KEY" | sha256sum | cut -c1-16`.
         gmail_profile: The generation of Gmail's quotas: `classic`, or `2026` for Google projects created since May 2026.
+        gmail_recovery_s: For how long after a throttle of a Gmail mailbox has ended it counts as recovering, in which time the next two hold.
+        gmail_recovery_spacing_s: Changes of a Gmail mailbox that recovers keep this distance, as the limit `gmail_recovery_spacing`; 0 for none.
+        gmail_recovery_list_limit: Answers to lists of more items of a Gmail mailbox that recovers carry `X-Nylas-Proxy-Advice`; 0 for none.
         overrides: Numbers of limits in place of the published ones, by the limits' names; a limit that is not kept otherwise is kept then.
     """
 
     mode: Literal["enforce", "observe"] = "enforce"
     headroom: Share = 0.05
     reserve: ShareBelowAll = 0.0
-    application: Literal["single", "credential"] = "single"
+    application: Applications = "single"
     gmail_profile: Literal["classic", "2026"] = "classic"
+    gmail_recovery_s: Seconds = 60.0
+    gmail_recovery_spacing_s: SecondsOrNone = 1.0
+    gmail_recovery_list_limit: ItemsOrNone = 20
     overrides: Overrides = {}
 
 
@@ -86,14 +99,17 @@ class Providers(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         known: Providers of grants, so that their limits are kept from the first request on; others are learned from answers.
+        discover: Ask Nylas once about each grant or account of which nothing is known, beside its first request and with that one's credential: its
+            limits are kept from then on, and throttle windows hold under its id, its address and `me` alike. Counts against the application.
         aliases: Names of the same grant, so that its limits and throttle windows hold under each of them.
     """
 
     known: ProviderByGrant = {}
+    discover: Switch = False
     aliases: Aliases = {}
 
     def __repr__(self) -> str:
-        return f"Providers(known={len(self.known)} grants, aliases={len(self.aliases)} names)"
+        return f"Providers(known={len(self.known)} grants, discover={self.discover}, aliases={len(self.aliases)} names)"
 
 
 class Windows(Struct, frozen=True, forbid_unknown_fields=True):

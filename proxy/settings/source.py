@@ -133,8 +133,8 @@ def _from_table(section: str, table: dict[str, object], lines: dict[tuple[str, .
     known = [key for owner, key in FIELDS if owner == section]
     for key, value in table.items():
         source = f"{shown_path}:{lines[section, key]}"
-        if (section, key) in TABLES and isinstance(value, dict) and (wrong := complaints(FIELDS[section, key], value)):
-            yield from (f"{shown_path}:{lines[section, key, *keys]}: {dotted((section, key, *keys))}: {what}" for keys, what in wrong)
+        if key in known and FIELDS[section, key].rules and isinstance(value, dict) and (wrong := complaints(FIELDS[section, key], value)):
+            yield from (f"{shown_path}:{lines[section, key, *one.keys]}: {dotted((section, key, *one.shown))}: {one.what}" for one in wrong)
         elif key in known:
             yield _Given((section, key), value, source, is_variable=False)
         else:
@@ -162,10 +162,15 @@ def _lacks_an_underscore(variable: str) -> bool:
     return not start and "__" in rest
 
 
+def _is_in(words: str, table: Name, *, is_whole: bool) -> bool:
+    """Tell whether a variable's words name something in a table or, where a variable sets nothing of it at all (`is_whole`), the table."""
+    return f"{words}{'__' if is_whole else ''}".startswith("__".join((*table, "")).upper())
+
+
 def _unknown_variable(variable: str) -> str:
     # Without the prefix, which would make every name look like every other.
     words = variable.upper().removeprefix(_SHORT_PREFIX).lstrip("_")
-    if table := next((name for name in TABLES if f"{words}__".startswith("__".join((*name, "")).upper())), None):
+    if table := next((name for name, field in FIELDS.items() if field.rules and _is_in(words, name, is_whole=not field.choices)), None):
         return f"is a table, which only the file can hold; allowed [{dotted(table)}] there"
     section, _, key = words.partition("__")
     known = [name.removeprefix(VARIABLE_PREFIX) for name, setting in VARIABLES.items() if setting not in TABLES]

@@ -65,12 +65,14 @@ class Log:
             ended.cause,
             ended.origin,
             ended.detail,
+            ended.advice,
             ended.request_id,
             ended.ended,
             ended.attempts,
             # Not round(): it formats and parses a decimal string, three times a microsecond here.
             int(ended.duration_s * 1e6) / 1e3,
             int(ended.waited_s * 1e6) / 1e3,
+            int(ended.would_hold_s * 1e6) / 1e3,
             int(ended.upstream_s * 1e6) / 1e3,
             ended.sent_bytes,
         )
@@ -96,11 +98,13 @@ class _AccessLine(msgspec.Struct, tag_field="event", tag="request"):
     cause: str | None
     origin: str | None
     detail: str | None
+    advice: str | None
     request_id: str
     ended: str
     attempts: int
     duration_ms: float
     waited_ms: float
+    would_hold_ms: float
     upstream_ms: float
     sent_bytes: int
 

@@ -102,6 +102,10 @@ class Body:
             self._holding = False
             self._source.release_body()
 
+    def held_max_bytes(self) -> int:
+        """How much is held, or may come to be, while nobody takes it."""
+        return self._held_bytes if self.ended or self._holding else max(self._held_bytes, HELD_MAX_BYTES)
+
     def take(self) -> bytes:
         """What is held now, so that a head and the first bytes can leave in one write."""
         if not self._held:

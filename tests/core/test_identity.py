@@ -170,6 +170,44 @@ def test_learning_the_same_again_or_the_other_way_round_changes_nothing() -> Non
     assert identity.grant(b"one") == identity.grant(b"two") == two
 
 
+def test_what_a_grant_was_known_as_before_is_told_the_latest_few_first() -> None:
+    identity = Identity(KEY, aliases={"a": "b"})
+    one, two, three, four, five = (identity.named(name) for name in (b"1", b"2", b"3", b"4", b"5"))
+    assert identity.others(identity.named(b"b")) == ()
+    identity.learn(one, two)
+    identity.learn(one, two)
+    assert (identity.others(one), identity.others(two)) == ((), (one,))
+    identity.learn(three, two)
+    identity.learn(four, five)
+    identity.learn(two, five)
+    assert (identity.others(two), identity.others(five)) == ((), (two, three, one))
+
+
+def test_another_name_may_come_to_stand_for_a_grant() -> None:
+    identity = Identity(KEY, aliases={"a": "1"})
+    one, two, three = (identity.named(name) for name in (b"1", b"2", b"3"))
+    identity.learn(two, one)
+    identity.learn(three, one)
+    identity.put_first(two)
+    assert {identity.grant(name) for name in (b"a", b"1", b"2", b"3")} == {two}
+    assert (identity.others(one), identity.others(two)) == ((), (one, three))
+    identity.put_first(two)
+    assert identity.others(two) == (one, three)
+
+
+def test_what_grants_were_known_as_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.core.identity.LEARNED_MAX", 3)
+    identity = Identity(KEY)
+    for number in range(5):
+        identity.learn(f"alias {number}", f"subject {number}")
+    assert [bool(identity.others(f"subject {number}")) for number in range(5)] == [False, False, True, True, True]
+
+
+def test_a_name_on_its_own_is_known_as_what_it_was_before_anything_was_learned() -> None:
+    identity = Identity(KEY, aliases={"a": "b"})
+    assert identity.named(b"A") != identity.grant(b"A") == identity.grant(b"b") == identity.named(b"b")
+
+
 @given(pairs=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=12), given_first=st.integers(0, 3))
 def test_names_that_were_ever_said_to_be_one_grant_are_one_and_no_others(pairs: list[tuple[int, int]], given_first: int) -> None:
     identity = Identity(KEY, aliases={str(one): str(two) for one, two in pairs[:given_first]})

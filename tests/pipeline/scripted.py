@@ -76,13 +76,14 @@ class Attempt(NamedTuple):
 
 
 class ScriptedUpstream:
-    """Plays a script, one step for each attempt; then it says 200."""
+    """Plays a script, one step for each attempt; then it says 200. What `known` says of a target is said whenever that is asked for."""
 
     def __init__(self, *script: Says | Fails | Crashes, connect_s: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
         self._began_at = self._loop.time()
         self.script, self.connect_s = list(script), connect_s
         self.attempts: list[Attempt] = []
+        self.known: dict[bytes, Says | Fails | Crashes] = {}
         self.abandoned = 0
 
     @property
@@ -91,7 +92,7 @@ class ScriptedUpstream:
 
     async def attempt(self, errand: Errand, on_leaving: Callable[[Errand], None]) -> Response | TransportFailure:
         await asyncio.sleep(self.connect_s)
-        step = self.script.pop(0) if self.script else Says()
+        step = self.known.get(errand.context.target) or (self.script.pop(0) if self.script else Says())
         body = (errand.replay or errand.body).take()
         self.attempts.append(Attempt(round(self._loop.time() - self._began_at, 3), errand.context.target, errand.key, body))
         if isinstance(step, Crashes):
@@ -160,6 +161,7 @@ class Way:
         retrying = Retrying(policy, budget, retry.idempotency_keys, lambda: roll, loop.time)
         knowledge = Knowledge(the_classifier(), the_handbook(), _KEPT_MAX_BYTES)
         self.pipeline = Pipeline(self.admission, upstream, knowledge, patience, retrying)  # type: ignore[arg-type]
+        self.gate.discover(self.pipeline)
 
     def errand(self, target: bytes, method: str = "GET", body: bytes = b"", **fields: str) -> Errand:
         """A request; `patience="0"` is X-Nylas-Proxy-Patience, `retry` and `errors` likewise, other names are fields as they are."""
@@ -193,7 +195,7 @@ class Way:
         return sum(entry[2] for key, log in self.book.logs.items() if key.startswith(f"{limit}:") for entry in log.entries())
 
     async def assert_nothing_leaks(self) -> None:
-        assert self.turnstile.waiting == 0
+        assert self.turnstile.waiting == (0, 0)
         assert not self.turnstile._lines
         assert not self.turnstile._lines._rows
         assert self.book.leases == {}

@@ -33,7 +33,7 @@ async def test_a_place_in_flight_is_held_until_the_body_of_the_answer_is_over() 
     async with a_way(*[Says(body_s=5.0)] * 3, settings=MICROSOFT) as way:
         tasks = [way.start(READ) for _ in range(4)]
         await soon()
-        assert (way.leases(), way.turnstile.waiting) == (3, 1)
+        assert (way.leases(), way.turnstile.waiting.requests) == (3, 1)
         await asyncio.gather(*tasks)
         assert way.upstream.times_s == [0.0, 0.0, 0.0, 5.0]
 
@@ -196,6 +196,17 @@ async def test_more_than_may_wait_are_answered_503() -> None:
         heard = await way.ask(READ)
         assert (heard.status, heard.proxy["cause"]) == (503, "overloaded")
         assert (await waiting).status == 200
+
+
+@fast_forwarded
+async def test_bodies_that_would_take_too_much_while_they_wait_are_answered_503() -> None:
+    settings = Settings(limits=Limits(overrides={"v3_messages": {"count": 1}}), patience=Patience(waiting_max_bytes=10))
+    async with a_way(settings=settings) as way:
+        await way.ask(READ)
+        waiting = way.start(READ, "PUT", b"123456")
+        await soon()
+        assert (await way.ask(READ, "PUT", b"12345")).status == 503
+        assert [(await heard).status for heard in (way.start(READ, "PUT", b"1234"), waiting)] == [200, 200]
 
 
 @fast_forwarded

@@ -12,7 +12,7 @@ from pipeline.asks import SECOND_US, a_cap, a_claim, an_ask, an_opening
 from pipeline.fast_time import fast_forwarded
 from proxy.core.book import HeldBy
 from proxy.ledger.local import LocalLedger
-from proxy.turnstile import Entered, TurnedAway, Turnstile
+from proxy.turnstile import Entered, Room, TurnedAway, Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from proxy.waiter import Waiter
 
 
+LARGE = Room(10_000, 1000)
+
+
 class Gate:
     """A turnstile before a ledger that lives in the loop's time, and what came of it."""
 
-    def __init__(self, max_waiting: int = 10_000) -> None:
+    def __init__(self, room: Room = LARGE) -> None:
         loop = asyncio.get_running_loop()
         self.ledger = LocalLedger(lambda: round(loop.time() * SECOND_US))
-        self.turnstile = Turnstile(self.ledger, max_waiting)
+        self.turnstile = Turnstile(self.ledger, room)
         self.began_at = loop.time()
         self.went: list[tuple[str, float]] = []
 
@@ -65,7 +68,7 @@ async def test_what_fits_goes_at_once() -> None:
     gate = Gate()
     results = [await gate.pass_through(name, an_ask(a_claim())) for name in "ab"]
     assert [result.waited_s for result in results] == [0.0, 0.0]
-    assert gate.turnstile.waiting == 0
+    assert gate.turnstile.waiting == (0, 0)
 
 
 @fast_forwarded
@@ -101,7 +104,7 @@ async def test_lines_take_turns_at_what_they_share() -> None:
 @fast_forwarded
 async def test_those_who_ask_a_slow_ledger_at_the_same_time_do_not_wait_for_each_other() -> None:
     gate = Gate()
-    gate.turnstile = Turnstile(SlowLedger(lambda: round(asyncio.get_running_loop().time() * SECOND_US)), 1000, poll_s=0.1)
+    gate.turnstile = Turnstile(SlowLedger(lambda: round(asyncio.get_running_loop().time() * SECOND_US)), Room(1000, 0), poll_s=0.1)
     tasks = [gate.start(f"{name}{number}", an_ask(a_claim(name), a_claim("shared", count=3))) for number in range(6) for name in "ab"]
     results = await asyncio.gather(*tasks)
     assert all(isinstance(result, Entered) for result in results)
@@ -188,7 +191,7 @@ async def test_who_leaves_frees_the_place_and_has_booked_nothing() -> None:
         leaving.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert gate.went == [("a", 0.0), ("d", 1.0)]
-    assert gate.turnstile.waiting == 0
+    assert gate.turnstile.waiting == (0, 0)
 
 
 @fast_forwarded
@@ -275,11 +278,21 @@ async def test_another_scope_is_not_held_by_a_window() -> None:
 
 @fast_forwarded
 async def test_too_many_that_wait_are_turned_away() -> None:
-    gate = Gate(max_waiting=2)
+    gate = Gate(Room(2, 0))
     tasks = [gate.start(str(number), an_ask(a_claim(count=1))) for number in range(4)]
     results = await asyncio.gather(*tasks)
     assert [type(result) for result in results] == [Entered, Entered, Entered, TurnedAway]
     assert results[-1] == TurnedAway(1.0, None, 0.0)
+
+
+@fast_forwarded
+async def test_who_would_hold_too_many_bytes_is_turned_away() -> None:
+    gate = Gate(Room(10, 100))
+    asks = [an_ask(a_claim(count=1)) for _ in range(5)]
+    tasks = [asyncio.create_task(gate.turnstile.enter(ask, 1000.0, held_bytes)) for ask, held_bytes in zip(asks, (500, 60, 50, 40, 0), strict=True)]
+    results = await asyncio.gather(*tasks)
+    assert [type(result) for result in results] == [Entered, Entered, TurnedAway, Entered, Entered]
+    assert gate.turnstile.waiting == (0, 0)
 
 
 @fast_forwarded
@@ -317,7 +330,7 @@ def chaos() -> Callable[[int], Awaitable[None]]:
                 if task.done():
                     gate.release(done)
         assert all(task.done() for task in tasks)
-        assert gate.turnstile.waiting == 0
+        assert gate.turnstile.waiting == (0, 0)
         assert (gate.turnstile._lines._lines, gate.turnstile._lines._rows) == ({}, {})
 
     return run

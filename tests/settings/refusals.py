@@ -13,7 +13,7 @@ LISTEN_KEYS = (
     "head_timeout_s, idle_timeout_s, body_timeout_s, write_timeout_s, drain_timeout_s"
 )
 SECTIONS = "listen, admin, upstream, patience, retry, limits, providers, windows, redis, identity, bodies, log"
-VARIABLE_SECTIONS = "LISTEN, ADMIN, UPSTREAM, PATIENCE, RETRY, LIMITS, WINDOWS, REDIS, IDENTITY, BODIES, LOG"
+VARIABLE_SECTIONS = "LISTEN, ADMIN, UPSTREAM, PATIENCE, RETRY, LIMITS, PROVIDERS, WINDOWS, REDIS, IDENTITY, BODIES, LOG"
 PORT = "a whole number from 0 (any free port) to 65535"
 SECONDS = "a number of seconds above 0, at most 86400"
 BYTES = "a whole number of bytes from 1 to 1099511627776"
@@ -23,6 +23,8 @@ PROXY_URL = "http://, perhaps user:password@, a host and perhaps a port, such as
 REDIS_URL = "redis:// or rediss://, perhaps user:password@, a host, perhaps a port, perhaps /DATABASE; or unix:///SOCKET; or empty"
 KEY_FILE = "the path of a readable file of at least 16 bytes, or empty"
 NEW_FILE = "the path of a file, there or not, in a directory that can be written, or empty"
+APPLICATION = '"single", "credential" or, in the file only, a table: fingerprint of a credential = name of its application'
+FINGERPRINT = "the first 16 hex digits of a credential's SHA-256, in lower case"
 GRANT = "the id or the address of a grant"
 PROVIDERS = '"google", "microsoft", "ews", "eas", "icloud", "yahoo", "imap", "nylas"'
 UNITS = "a whole number from 1 to 1000000000"

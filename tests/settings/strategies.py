@@ -36,6 +36,8 @@ REDIS_URLS = st.one_of(
 SHARES = st.one_of(st.sampled_from([0, 1, 0.9]), st.floats(0, 1))
 PROVIDERS = st.sampled_from(["google", "microsoft", "ews", "eas", "icloud", "yahoo", "imap", "nylas"])
 GRANTS = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="%"), min_size=1).filter(lambda name: name.lower() != "me")
+FINGERPRINTS = st.from_regex(r"[0-9a-f]{16}", fullmatch=True)
+APPLICATIONS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1)
 OVERRIDES = st.fixed_dictionaries({"count": st.integers(1, 10**9)}, optional={"per_s": SECONDS})
 
 
@@ -86,6 +88,7 @@ SETTINGS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "max_s": st.one_of(st.just(0), SECONDS),
         "client_timeout_s": SECONDS,
         "max_waiting": COUNTS,
+        "waiting_max_bytes": BYTES,
     },
     "retry": {
         "max_attempts": st.integers(1, 10),
@@ -98,11 +101,14 @@ SETTINGS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "mode": st.sampled_from(["enforce", "observe"]),
         "headroom": SHARES,
         "reserve": st.floats(0, 0.9),
-        "application": st.sampled_from(["single", "credential"]),
+        "application": st.one_of(st.sampled_from(["single", "credential"]), st.dictionaries(FINGERPRINTS, APPLICATIONS, max_size=5)),
         "gmail_profile": st.sampled_from(["classic", "2026"]),
+        "gmail_recovery_s": SECONDS,
+        "gmail_recovery_spacing_s": st.one_of(st.just(0), SECONDS),
+        "gmail_recovery_list_limit": st.integers(0, 200),
         "overrides": TABLES["limits", "overrides"],
     },
-    "providers": {"known": TABLES["providers", "known"], "aliases": TABLES["providers", "aliases"]},
+    "providers": {"known": TABLES["providers", "known"], "discover": st.booleans(), "aliases": TABLES["providers", "aliases"]},
     "windows": {"default_s": TABLES["windows", "default_s"]},
     "redis": {
         "url": REDIS_URLS,

@@ -11,7 +11,7 @@ from proxy.core.identity import KEY_MIN_BYTES
 from proxy.settings import Identity, Patience, Redis, Retry, Settings, Windows, load
 from proxy.settings.report import effective_toml
 from proxy.settings.source import read
-from settings.refusals import CONTROL, KEY_FILE, NEW_FILE, REDIS_URL, SECONDS, mistakes
+from settings.refusals import APPLICATION, CONTROL, KEY_FILE, NEW_FILE, REDIS_URL, SECONDS, mistakes
 
 SECONDS_OR_NONE = "a number of seconds from 0 to 86400"
 COUNT = "a whole number from 1 to 1000000"
@@ -37,8 +37,14 @@ MILLISECONDS = "a whole number of milliseconds from 1 to 60000"
         ("limits.headroom", "1.5", "a number from 0 to 1"),
         ("limits.headroom", "nan", "a number from 0 to 1"),
         ("limits.reserve", "0.91", "a number from 0 to 0.9"),
-        ("limits.application", '"many"', '"single", "credential"'),
+        ("limits.application", '"many"', APPLICATION),
+        ("limits.application", "3", APPLICATION),
+        ("providers.discover", "1", "true or false"),
         ("limits.gmail_profile", "2026", '"classic", "2026"'),
+        ("limits.gmail_recovery_s", "0", SECONDS),
+        ("limits.gmail_recovery_spacing_s", "-1", SECONDS_OR_NONE),
+        ("limits.gmail_recovery_list_limit", "-1", "a whole number from 0 to 200"),
+        ("limits.gmail_recovery_list_limit", "201", "a whole number from 0 to 200"),
         ("redis.connect_timeout_ms", "0", MILLISECONDS),
         ("redis.command_timeout_ms", "60001", MILLISECONDS),
         ("redis.command_timeout_ms", "0.5", MILLISECONDS),
@@ -62,6 +68,8 @@ def test_a_value_beyond_its_bounds_is_refused(key: str, value: str, allowed: str
         "retry = { max_attempts = 10, budget_ratio = 1 }",
         "limits = { headroom = 0, reserve = 0.9 }",
         "limits = { headroom = 1, reserve = 0 }",
+        "limits = { gmail_recovery_spacing_s = 0, gmail_recovery_list_limit = 0 }",
+        "limits.gmail_recovery_list_limit = 200",
         "redis = { replicas = 1000, connect_timeout_ms = 1, command_timeout_ms = 60000 }",
         "bodies.replay_max_bytes = 0",
     ],

@@ -15,7 +15,7 @@ from proxy.core.throttle import Throttles
 from proxy.settings import Limits, Providers, Settings, SettingsError, Windows, load, read, tables
 from proxy.settings.kinds import Provider
 from proxy.settings.report import effective_toml
-from settings.refusals import CONTROL, GRANT, PROVIDERS, SECONDS, UNITS, mistakes
+from settings.refusals import APPLICATION, CONTROL, FINGERPRINT, GRANT, PROVIDERS, SECONDS, UNITS, mistakes
 
 LIMITS: list[dict[str, Any]] = facts.load("limits")["limit"]
 LIMIT_NAMES = ", ".join(row["name"] for row in LIMITS)
@@ -29,6 +29,9 @@ OVERRIDES = "a table, in the file only: name of a limit = { count = a whole numb
 FULL = """
 [limits.overrides]
 v3_send = { count = 7 }
+[limits.application]
+ba7816bf8f01cfea = "billing"
+0123456789012345 = "billing"
 [limits.overrides.ews_mailbox]
 count = 3
 per_s = 2.5
@@ -40,7 +43,10 @@ known = { "ann@example.com" = "google", id-1 = "ews" }
 default_s.exchange_throttle = 1800
 """
 TABLES = Settings(
-    limits=Limits(overrides={"v3_send": {"count": 7}, "ews_mailbox": {"count": 3, "per_s": 2.5}}),
+    limits=Limits(
+        application={"ba7816bf8f01cfea": "billing", "0123456789012345": "billing"},
+        overrides={"v3_send": {"count": 7}, "ews_mailbox": {"count": 3, "per_s": 2.5}},
+    ),
     providers=Providers(known={"ann@example.com": "google", "id-1": "ews"}, aliases={'a"b\\@ü.example': "id-1"}),
     windows=Windows(default_s={"exchange_throttle": 1800.0}),
 )
@@ -57,8 +63,9 @@ def test_tables_are_printed_on_one_line_with_the_line_that_they_begin_on() -> No
     Path("p.toml").write_text(FULL, "utf-8")
     printed = effective_toml(read(Path("p.toml"), {}))
     assert "overrides = { v3_send = { count = 7 }, ews_mailbox = { count = 3, per_s = 2.5 } }  # p.toml:2" in printed.splitlines()
-    assert 'known = { "ann@example.com" = "google", id-1 = "ews" }  # p.toml:8' in printed.splitlines()
-    assert 'aliases = { "a\\"b\\\\@\\U000000FC.example" = "id-1" }  # p.toml:9' in printed.splitlines()
+    assert 'application = { ba7816bf8f01cfea = "billing", 0123456789012345 = "billing" }  # p.toml:4' in printed.splitlines()
+    assert 'known = { "ann@example.com" = "google", id-1 = "ews" }  # p.toml:11' in printed.splitlines()
+    assert 'aliases = { "a\\"b\\\\@\\U000000FC.example" = "id-1" }  # p.toml:12' in printed.splitlines()
     assert printed.isascii()
     assert tomllib.loads(printed)["providers"]["aliases"] == {'a"b\\@ü.example': "id-1"}
 
@@ -93,6 +100,17 @@ def test_tables_are_printed_on_one_line_with_the_line_that_they_begin_on() -> No
         ),
         ("[[limits.overrides]]", f"p.toml:1: limits.overrides: got an array; allowed {OVERRIDES}"),
         ("limits.overrides = 5", f"p.toml:1: limits.overrides: got 5; allowed {OVERRIDES}"),
+        ("limits.application.abc = 'a'", f'p.toml:1: limits.application."***": is no fingerprint; allowed {FINGERPRINT}'),
+        ("[limits.application]\nBA7816BF8F01CFEA = 'a'", f'p.toml:2: limits.application."***": is no fingerprint; allowed {FINGERPRINT}'),
+        ("[limits.application]\nba7816bf8f01cfeab = 'a'", f'p.toml:2: limits.application."***": is no fingerprint; allowed {FINGERPRINT}'),
+        ("[limits.application]\n\"nyk_s3cret\\u007f\" = 'a'", f'p.toml:2: limits.application."***": {CONTROL}'),
+        (
+            "[limits.application]\n\nba7816bf8f01cfea = ''",
+            'p.toml:3: limits.application.ba7816bf8f01cfea: got ""; allowed the name of an application',
+        ),
+        ("limits.application.ba7816bf8f01cfea = 1", "p.toml:1: limits.application.ba7816bf8f01cfea: got 1; allowed the name of an application"),
+        ("limits.application.ba7816bf8f01cfea = ' '", 'p.toml:1: limits.application.ba7816bf8f01cfea: got " "; allowed the name of an application'),
+        ("[[limits.application]]", f"p.toml:1: limits.application: got an array; allowed {APPLICATION}"),
         (
             'providers.known."Ann@example.com" = "gogle"',
             f'p.toml:1: providers.known."Ann@example.com": got "gogle"; allowed {PROVIDERS}; did you mean \'google\'?',
@@ -141,6 +159,7 @@ def test_all_mistakes_of_a_table_are_told_one_for_each_name() -> None:
         ("nylas_proxy__providers__known", "providers.known"),
         ("NYLAS_PROXY_PROVIDERS__ALIASES", "providers.aliases"),
         ("NYLAS_PROXY__WINDOWS__DEFAULT_S", "windows.default_s"),
+        ("NYLAS_PROXY__LIMITS__APPLICATION__BA7816BF8F01CFEA", "limits.application"),
     ],
 )
 @pytest.mark.parametrize("value", ["", "{}", "s3cret"])
@@ -148,9 +167,19 @@ def test_a_variable_for_a_table_is_told_that_only_the_file_can_hold_it(variable:
     assert mistakes(**{variable: value}) == [f"{variable}: is a table, which only the file can hold; allowed [{table}] there"]
 
 
+def test_words_in_the_place_of_a_table_can_be_set_by_a_variable_and_a_table_cannot() -> None:
+    assert load(None, {"NYLAS_PROXY__LIMITS__APPLICATION": "credential"}).limits.application == "credential"
+    (mistake,) = mistakes(NYLAS_PROXY__LIMITS__APPLICATION="credentials")
+    assert mistake == f"NYLAS_PROXY__LIMITS__APPLICATION: got \"credentials\"; allowed {APPLICATION}; did you mean 'credential'?"
+    assert mistakes(NYLAS_PROXY__LIMITS__APPLICATION="{}") == [f'NYLAS_PROXY__LIMITS__APPLICATION: got "{{}}"; allowed {APPLICATION}']
+    (mistake,) = mistakes(nylas_proxy__limits__application="single")
+    assert mistake.endswith("did you mean 'NYLAS_PROXY__LIMITS__APPLICATION'?")
+
+
 def test_variables_that_would_set_a_table_are_never_offered() -> None:
     (mistake,) = mistakes(NYLAS_PROXY__LIMITS__OVERRIDE="1")
-    assert "; allowed NYLAS_PROXY__LIMITS__ and MODE, HEADROOM, RESERVE, APPLICATION, GMAIL_PROFILE;" in mistake
+    recovery = "GMAIL_RECOVERY_S, GMAIL_RECOVERY_SPACING_S, GMAIL_RECOVERY_LIST_LIMIT"
+    assert f"; allowed NYLAS_PROXY__LIMITS__ and MODE, HEADROOM, RESERVE, APPLICATION, GMAIL_PROFILE, {recovery};" in mistake
     (mistake,) = mistakes(NYLAS_PROXY__WINDOWS__JOURNEL="j")
     assert mistake.endswith("allowed NYLAS_PROXY__WINDOWS__ and JOURNAL; did you mean 'NYLAS_PROXY__WINDOWS__JOURNAL'?")
 

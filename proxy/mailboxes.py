@@ -1,0 +1,172 @@
+"""What is known about mailboxes beside their limits: the provider of each, and which names are one mailbox.
+
+Settings tell it, or Nylas when it is asked, or other proxies that have learned it, or answers that pass by: those are guesses. Names that turn out
+to be one mailbox are counted as one from then on, under the name that was in use first. A throttle window that somebody has opened under any of them
+holds still: it is asked for under each.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from proxy.core.bounded import forget_oldest
+from proxy.core.identity import folded
+from proxy.core.model import Cause
+from proxy.ledger.learned import Known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from proxy.core.identity import Identity
+    from proxy.core.model import Api
+    from proxy.core.quota import Ask
+    from proxy.errand import Errand
+    from proxy.wire.head import ResponseHead
+
+KNOWN_MAX: Final = 10_000
+ASKED_AGAIN_AFTER_S: Final = 300.0
+
+_TOLD_BY_HEADER: Final = {b"nylas-gmail-quota-usage": "google"}
+_TOLD_BY_CAUSE: Final = {
+    Cause.RATE_LIMIT_PROVIDER_GOOGLE: "google",
+    Cause.RATE_LIMIT_PROVIDER_MICROSOFT: "microsoft",
+    Cause.EXCHANGE_THROTTLE: "ews",
+}
+
+
+class Stranger(NamedTuple):
+    """A mailbox of which nothing is known, and the credential that somebody reaches it with.
+
+    Attributes:
+        application: Whose it is, as a hash.
+        subject: Which it is, as a hash.
+        api: In which API it was met.
+        name: What it was called, as in the path: an id, an address, `me`; nothing in v2, where the credential is the account.
+        authorization: The value of the Authorization field.
+    """
+
+    application: str
+    subject: str
+    api: Api
+    name: bytes
+    authorization: bytes
+
+
+class Others(Protocol):
+    """What other proxies have learned."""
+
+    def ask(self, application: str, subject: str, then: Callable[[Known], None]) -> None:
+        """Ask about a mailbox."""
+
+    def tell(self, application: str, subject: str, known: Known, then: Callable[[Known], None], *, is_sure: bool = True) -> None:
+        """Tell about a mailbox."""
+
+
+class Mailboxes:
+    """Knows them.
+
+    Args:
+        identity: Who is who.
+        given: The provider of each grant or account that settings tell, by its subject.
+        others: What other proxies have learned; None where there are none.
+        now_s: The loop's time.
+
+    Attributes:
+        look_up: Told of each request of a mailbox that nobody knows; None where Nylas is not asked.
+    """
+
+    def __init__(self, identity: Identity, given: Mapping[str, str], others: Others | None, now_s: Callable[[], float]) -> None:
+        self.look_up: Callable[[Stranger], None] | None = None
+        self._identity = identity
+        self._given = given
+        self._others = others
+        self._now_s = now_s
+        self._learned: dict[str, str] = {}
+        self._asked_at: dict[str, float] = {}
+
+    def provider_of(self, subject: str) -> str | None:
+        """Return the provider of a mailbox, None where it is not known."""
+        return self._given.get(subject) or self._learned.get(subject)
+
+    def met(self, errand: Errand, ask: Ask) -> None:
+        """Find out about a mailbox whose provider is not known, beside its request, which goes on with what is known."""
+        if (self._others is None and self.look_up is None) or f"grant:{ask.subject}" not in ask.scopes:
+            return
+        context = errand.context
+        authorization = errand.head.index.get(b"authorization", b"")
+        stranger = Stranger(ask.application, ask.subject, context.route.api, context.grant or b"", authorization)
+        now_s = self._now_s()
+        if self._others is None or now_s < self._asked_at.get(ask.subject, -ASKED_AGAIN_AFTER_S) + ASKED_AGAIN_AFTER_S:
+            self._look_up(stranger)
+            return
+        self._asked_at[ask.subject] = now_s
+        forget_oldest(self._asked_at, KNOWN_MAX)
+        self._others.ask(ask.application, ask.subject, partial(self._heard, stranger))
+
+    def under_all_names(self, ask: Ask) -> Ask:
+        """Have a request held by the windows as well that may be open under other names of its mailbox. Its own come last: answers close those."""
+        others = self._identity.others(ask.subject)
+        if not others:
+            return ask
+        kinds = [kind for kind, _, of in (scope.partition(":") for scope in ask.scopes) if of == ask.subject]
+        return ask._replace(scopes=(*(f"{kind}:{other}" for other in others for kind in kinds), *ask.scopes))
+
+    def learn(self, stranger: Stranger, provider: str, names: Sequence[bytes]) -> None:
+        """Take in what Nylas says of a mailbox: its provider and its names, first the one that never changes."""
+        subjects = [self._identity.named(name) for name in names] or [stranger.subject]
+        first = subjects[0]
+        is_met = self._identity.resolved(first) != first or self._identity.others(first)
+        stands = self._identity.resolved(first if is_met else stranger.subject)
+        provider = next((self._given[subject] for subject in subjects if subject in self._given), provider)
+        self._take(Known(provider, stands), (stranger.subject, *subjects))
+        if self._others is not None:
+            # Not under a token, which will be another one tomorrow.
+            self._others.tell(stranger.application, first, Known(provider, stands), partial(self._agreed, stranger.application, subjects))
+
+    def told_by(self, errand: Errand, ask: Ask, head: ResponseHead) -> None:
+        """An answer shows at times whose mailbox it is."""
+        for name, provider in _TOLD_BY_HEADER.items():
+            if name in head.index:
+                self._guess(errand, ask, provider)
+
+    def told_by_cause(self, errand: Errand, ask: Ask, cause: Cause) -> None:
+        """So does what went wrong."""
+        if cause in _TOLD_BY_CAUSE:
+            self._guess(errand, ask, _TOLD_BY_CAUSE[cause])
+
+    def _guess(self, errand: Errand, ask: Ask, provider: str) -> None:
+        if self.provider_of(ask.subject) is None:
+            self._learned[ask.subject] = provider
+            forget_oldest(self._learned, KNOWN_MAX)
+            if self._others is not None and folded(errand.context.grant or b"") != b"me":
+                self._others.tell(ask.application, ask.subject, Known(provider), _nothing_more, is_sure=False)
+
+    def _heard(self, stranger: Stranger, known: Known) -> None:
+        if known.provider:
+            self._take(known._replace(stands=known.stands or stranger.subject), (stranger.subject,))
+        else:
+            self._look_up(stranger)
+
+    def _agreed(self, application: str, subjects: Iterable[str], known: Known) -> None:
+        """All proxies take the same subject for the mailbox; tell it under its other names as well."""
+        first, *others = subjects
+        if self._others is not None and known.stands:
+            self._take(known, (first,))
+            for subject in others:
+                self._others.tell(application, subject, known, _nothing_more)
+
+    def _take(self, known: Known, subjects: Iterable[str]) -> None:
+        for subject in subjects:
+            self._identity.learn(subject, known.stands)
+        self._identity.put_first(known.stands)
+        self._learned[self._identity.resolved(known.stands)] = known.provider
+        forget_oldest(self._learned, KNOWN_MAX)
+
+    def _look_up(self, stranger: Stranger) -> None:
+        if self.look_up is not None:
+            self.look_up(stranger)
+
+
+def _nothing_more(_known: Known) -> None:
+    """Told, and no more to do."""

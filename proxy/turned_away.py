@@ -1,0 +1,37 @@
+"""What is told of a request that is not admitted within its patience."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from proxy.core.book import HeldBy
+from proxy.core.model import Cause, Origin, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxy.core.book import Held
+    from proxy.turnstile import TurnedAway
+
+_CAUSE_OF_PROVIDER: Final = {"google": Cause.RATE_LIMIT_PROVIDER_GOOGLE, "microsoft": Cause.RATE_LIMIT_PROVIDER_MICROSOFT}
+_WHAT_HOLDS: Final = {
+    HeldBy.LIMIT: "this request would go over the limit {}",
+    HeldBy.IN_FLIGHT: "as many requests as the cap {} allows are under way",
+    HeldBy.WINDOW: "nothing is sent while a throttle lasts ({})",
+}
+
+
+def refusal(away: TurnedAway, providers: Mapping[str, str | None]) -> Problem:
+    """Return what to tell; `providers` says of each limit, by its name, whose it is: None for limits of Nylas."""
+    if away.held is None:
+        return Problem(503, Cause.OVERLOADED, "too many requests wait for admission", retry_after_s=away.wait_s)
+    what = _WHAT_HOLDS[away.held.by].format(away.held.name)
+    message = f"{what}: it would have to wait {away.wait_s:.1f} s, longer than it may; it was not sent"
+    return Problem(429, _cause_of(away.held, providers), message, Origin.PROXY, away.wait_s)
+
+
+def _cause_of(held: Held, providers: Mapping[str, str | None]) -> Cause:
+    if held.by is HeldBy.WINDOW:
+        return Cause(held.name)
+    provider = providers.get(held.name)
+    return Cause.RATE_LIMIT_NYLAS if provider is None else _CAUSE_OF_PROVIDER.get(provider, Cause.RATE_LIMIT_PROVIDER)
