@@ -75,7 +75,7 @@ class Admission:
         self._recovery = rules.recovery
         self._limit_providers = {limit.name: limit.provider for limit in rules.rulebook.limits} | {SPACING: "google"}
         self._now_s = rules.now_s
-        self._late_share = rules.headroom / (1 + rules.headroom)
+        self._late_share = rules.headroom / (1 + rules.headroom) / 2  # the other half is for the journey
         self.enforces = rules.enforces
         self._mailboxes = mailboxes
         self._lease_prefix = secrets.token_hex(8)
@@ -94,9 +94,10 @@ class Admission:
 
     async def _enter(self, errand: Errand, ask: Ask, patience_s: float) -> Problem | None:
         if not self.enforces:
+            asked_at = self._now_s()
             result = await self._ledger.admit(ask)
             if isinstance(result, Admitted):
-                self._take(errand, result)
+                self._take(errand, result, asked_at)
             else:
                 errand.would_hold_s = max(errand.would_hold_s, result.wait_us / US_PER_S)
             return None
@@ -104,7 +105,7 @@ class Admission:
         errand.waited_s += entered.waited_s
         if not isinstance(entered, Entered):
             return refusal(entered, self._limit_providers)
-        self._take(errand, entered.admitted)
+        self._take(errand, entered.admitted, entered.asked_at)
         if self._recovery.spaced(ask, errand.context, self._now_s()) is ask:
             return None
         # The mailbox began to recover while it waited: it gives back what it got, and asks for the distance as well.
@@ -129,9 +130,9 @@ class Admission:
             self._mailboxes.met(errand, ask)
         return self._mailboxes.under_all_names(ask)
 
-    def _take(self, errand: Errand, admitted: Admitted) -> None:
+    def _take(self, errand: Errand, admitted: Admitted, asked_at: float) -> None:
         errand.admitted = admitted
-        errand.admitted_at = self._now_s()
+        errand.asked_at = asked_at
         if errand.ask is not None and errand.ask.caps:
             self._in_flight.add(errand)
 
@@ -140,7 +141,7 @@ class Admission:
         admitted = errand.admitted
         if admitted is None:
             return
-        late_us = (self._now_s() - errand.admitted_at) * US_PER_S
+        late_us = (self._now_s() - errand.asked_at) * US_PER_S
         late = [late_us > receipt.window_us * self._late_share for receipt in admitted.receipts]
         if any(late):
             receipts = (self._ledger.move(receipt) if is_late else receipt for receipt, is_late in zip(admitted.receipts, late, strict=True))

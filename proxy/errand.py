@@ -31,7 +31,7 @@ class Errand:
         key_renewed: It is not the first one.
         ask: What it asks of the ledger; None before it was asked.
         admitted: What was booked for the attempt under way, or None.
-        admitted_at: When, in the loop's time.
+        asked_at: When that was asked for, in the loop's time.
         abandoned: Its caller has left; what is under way is finished, nothing is repeated: the caller may repeat it itself.
         attempts: How often upstream was asked.
         sent: Bytes of the present attempt have left.
@@ -43,7 +43,7 @@ class Errand:
     """
 
     __slots__ = (
-        "abandoned", "admitted", "admitted_at", "advice", "ask", "attempts", "body", "context", "has_body", "head", "key", "key_renewed",
+        "abandoned", "admitted", "advice", "ask", "asked_at", "attempts", "body", "context", "has_body", "head", "key", "key_renewed",
         "on_interim", "raw_errors", "replay", "response", "sent", "unsafe", "upstream_s", "waited_s", "would_hold_s",
     )  # fmt: skip
 
@@ -60,7 +60,7 @@ class Errand:
         self.key_renewed = False
         self.ask: Ask | None = None
         self.admitted: Admitted | None = None
-        self.admitted_at = 0.0
+        self.asked_at = 0.0
         self.abandoned = False
         self.attempts = 0
         self.sent = False

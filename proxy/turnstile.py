@@ -34,10 +34,12 @@ class Entered(NamedTuple):
     Attributes:
         admitted: What was booked.
         waited_s: How long that took.
+        asked_at: When the ledger was asked, in the loop's time: it was not booked earlier.
     """
 
     admitted: Admitted
     waited_s: float
+    asked_at: float
 
 
 class TurnedAway(NamedTuple):
@@ -91,9 +93,10 @@ class Turnstile:
         """
         held: Held | None = None
         if not self._lines.has_before(ask) and not self._metronomes.concern(ask.scopes):
+            asked_at = self._loop.time()
             result = await self._asked(ask)
             if isinstance(result, Admitted):
-                return Entered(result, 0.0)
+                return Entered(result, 0.0, asked_at)
             held = result
         if self.waiting.requests >= self._room.requests or self.waiting.body_bytes + held_bytes > self._room.body_bytes:
             return TurnedAway(UNKNOWN_WAIT_S, None, 0.0)
@@ -111,7 +114,7 @@ class Turnstile:
         waited_s = self._loop.time() - started_at
         if isinstance(result_or_refusal, TurnedAway):
             return result_or_refusal._replace(waited_s=waited_s)
-        return Entered(result_or_refusal, waited_s)
+        return Entered(result_or_refusal, waited_s, waiter.asked_at)
 
     def _leave(self, waiter: Waiter, held_bytes: int, *, served: bool) -> None:
         self.waiting = Room(self.waiting.requests - 1, self.waiting.body_bytes - held_bytes)
@@ -164,8 +167,8 @@ class Turnstile:
         while True:
             if (waiter.held is None and self._lines.is_first(waiter)) or self._forecast.may_pass(waiter):
                 if not await self._beat(waiter):
-                    interval_s = self._metronomes.interval_s(waiter.ask.scopes)
-                    return TurnedAway(interval_s, waiter.last_held or _paced(waiter.ask, interval_s), 0.0)
+                    return TurnedAway(self._metronomes.interval_s(waiter.ask.scopes), self._held_by(waiter), 0.0)
+                waiter.asked_at = self._loop.time()
                 result = await self._asked(waiter.ask)
                 if isinstance(result, Admitted):
                     return result
@@ -218,8 +221,16 @@ class Turnstile:
         if held is not None and is_known(held) and waiter.until > waiter.deadline:
             return TurnedAway(max(waiter.until - now, self._forecast.wait_s(waiter)), held, 0.0)
         if now >= waiter.deadline:
-            return TurnedAway(max(UNKNOWN_WAIT_S, self._forecast.wait_s(waiter)), waiter.last_held or self._lines.head_of(waiter).last_held, 0.0)
+            return TurnedAway(max(UNKNOWN_WAIT_S, self._forecast.wait_s(waiter)), self._held_by(waiter), 0.0)
         return None
+
+    def _held_by(self, waiter: Waiter) -> Held | None:
+        """Return what holds a request or the head of its line, if only the pace after a window; None where the ledger has said nothing yet."""
+        held = waiter.last_held or self._lines.head_of(waiter).last_held
+        if held is None and self._metronomes.concern(waiter.ask.scopes):
+            interval_s = self._metronomes.interval_s(waiter.ask.scopes)
+            return Held(int(interval_s * US_PER_S), HeldBy.WINDOW, waiter.ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)
+        return held
 
     def _predicted_refusal(self, waiter: Waiter) -> TurnedAway | None:
         """Refuse one whose turn in its line would come too late."""
@@ -230,7 +241,3 @@ class Turnstile:
         if not is_known(held) and waiter.deadline > self._loop.time():
             return None
         return TurnedAway(wait_s, held, 0.0) if self._loop.time() + wait_s > waiter.deadline else None
-
-
-def _paced(ask: Ask, interval_s: float) -> Held:
-    return Held(int(interval_s * US_PER_S), HeldBy.WINDOW, ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)

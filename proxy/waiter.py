@@ -25,10 +25,11 @@ class Waiter:
         last_held: The same, kept when it is to ask.
         until: When that is worth another question.
         latest_at: By when it must go although others go ahead of it; None where nobody may.
+        asked_at: When it asked the ledger last.
         call: What to wake it by.
     """
 
-    __slots__ = ("ask", "call", "deadline", "held", "last_held", "latest_at", "line", "row", "until")
+    __slots__ = ("ask", "asked_at", "call", "deadline", "held", "last_held", "latest_at", "line", "row", "until")
 
     def __init__(self, ask: Ask, deadline: float) -> None:
         self.ask = ask
@@ -39,6 +40,7 @@ class Waiter:
         self.last_held: Held | None = None
         self.until = 0.0
         self.latest_at: float | None = None
+        self.asked_at = 0.0
         self.call: asyncio.Future[None] | None = None
 
     def wake(self) -> None:

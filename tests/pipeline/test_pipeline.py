@@ -150,11 +150,20 @@ async def test_a_charge_moves_to_the_moment_when_its_request_leaves() -> None:
 
 @fast_forwarded
 async def test_a_charge_that_leaves_in_time_stays_where_it_was_booked() -> None:
-    async with a_way(settings=ONE_A_SECOND, connect_s=0.04) as way:
+    async with a_way(settings=ONE_A_SECOND, connect_s=0.024) as way:
         await way.ask(READ)
         way.upstream.connect_s = 0.0
         await way.ask(READ)
-        assert way.upstream.times_s == [0.04, 1.05]
+        assert way.upstream.times_s == [0.024, 1.05]
+
+
+@fast_forwarded
+async def test_half_of_the_headroom_is_left_to_the_journey() -> None:
+    async with a_way(settings=ONE_A_SECOND, connect_s=0.026) as way:
+        await way.ask(READ)
+        way.upstream.connect_s = 0.0
+        await way.ask(READ)
+        assert way.upstream.times_s == [0.026, 1.076]
 
 
 @fast_forwarded

@@ -112,6 +112,14 @@ async def test_those_who_ask_a_slow_ledger_at_the_same_time_do_not_wait_for_each
 
 
 @fast_forwarded
+async def test_it_is_told_when_a_slow_ledger_was_asked() -> None:
+    gate = Gate()
+    gate.turnstile = Turnstile(SlowLedger(lambda: round(asyncio.get_running_loop().time() * SECOND_US)), LARGE)
+    results = [await gate.pass_through("a", an_ask(a_claim(count=1))) for _ in range(2)]
+    assert [round(result.asked_at - gate.began_at, 3) for result in results if isinstance(result, Entered)] == [0.0, 1.01]
+
+
+@fast_forwarded
 async def test_lines_share_units_and_not_requests() -> None:
     gate = Gate()
 
@@ -252,6 +260,16 @@ async def test_a_window_holds_all_then_one_probes_then_the_rest_go_at_a_rising_p
     gate.turnstile.reopened("grant:g")
     await asyncio.gather(*tasks)
     assert gate.went == [("0", 8.0), ("1", 9.0), ("2", 10.0), ("3", 11.0)]
+
+
+@fast_forwarded
+async def test_who_waits_behind_one_that_keeps_the_pace_is_told_of_the_window() -> None:
+    gate = Gate()
+    gate.turnstile.reopened("grant:g")
+    tasks = [gate.start(str(number), an_ask(scopes=("grant:g",)), patience_s=2.5) for number in range(20)]
+    refused = [result for result in await asyncio.gather(*tasks) if isinstance(result, TurnedAway)]
+    assert refused
+    assert all(result.held is not None and result.held.by is HeldBy.WINDOW for result in refused)
 
 
 @fast_forwarded
