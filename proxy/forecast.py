@@ -1,4 +1,4 @@
-"""What is known of a wait before it is over: how long it will be, and whether somebody may go ahead meanwhile.
+"""What is known of a wait before it is over: how long it will be, whether it is too long, and whether somebody may go ahead meanwhile.
 
 Where one stands first who costs a lot, units lie idle until there are enough for it. Whoever costs less may have them as long as the first goes no
 later for it, as schedulers of computing clusters fill the gaps before a big job (EASY backfilling: Lifka 1995). In truth it may go a slot of the
@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from proxy.core.book import HeldBy
+from proxy.core.book import Held, HeldBy
 from proxy.core.coalescing_log import SLOTS
+from proxy.core.model import Cause
+from proxy.turned_away import TurnedAway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxy.core.book import Held
     from proxy.core.quota import Claim
     from proxy.ledger import Ledger
     from proxy.lines import Lines
+    from proxy.metronome import Metronomes
     from proxy.waiter import Waiter
 
 US_PER_S: Final = 1e6
@@ -32,12 +34,14 @@ class Forecast:
     Args:
         ledger: Who counts.
         lines: Who waits.
+        metronomes: What is paced.
         now_s: The loop's time.
     """
 
-    def __init__(self, ledger: Ledger, lines: Lines, now_s: Callable[[], float]) -> None:
+    def __init__(self, ledger: Ledger, lines: Lines, metronomes: Metronomes, now_s: Callable[[], float]) -> None:
         self._ledger = ledger
         self._lines = lines
+        self._metronomes = metronomes
         self._now_s = now_s
 
     def wait_s(self, waiter: Waiter) -> float:
@@ -53,6 +57,37 @@ class Forecast:
         if held.by is not HeldBy.LIMIT or claim is None:
             return known_s
         return max(known_s, self._ledger.forecast_us(claim, self._lines.units_before(waiter, claim.key)) / US_PER_S)
+
+    def early_refusal(self, waiter: Waiter) -> TurnedAway | None:
+        """Refuse one whose turn in its line would come too late."""
+        held = waiter.last_held or self._lines.head_of(waiter).last_held
+        if held is None:
+            return None
+        wait_s = self.wait_s(waiter)
+        if not is_known(held) and waiter.deadline > self._now_s():
+            return None
+        return TurnedAway(wait_s, held, 0.0) if self._now_s() + wait_s > waiter.deadline else None
+
+    def refusal(self, waiter: Waiter) -> TurnedAway | None:
+        """Refuse where the patience has ended, or would before the wait that the ledger named."""
+        now, held = self._now_s(), waiter.held
+        if held is not None and is_known(held) and waiter.until > waiter.deadline:
+            return TurnedAway(max(waiter.until - now, self.wait_s(waiter)), held, 0.0)
+        if now >= waiter.deadline:
+            return TurnedAway(max(UNKNOWN_WAIT_S, self.wait_s(waiter)), self._held_by(waiter), 0.0)
+        return None
+
+    def refusal_by_pace(self, waiter: Waiter) -> TurnedAway:
+        """Refuse one whose beat would come too late."""
+        return TurnedAway(self._metronomes.interval_s(waiter.ask.scopes), self._held_by(waiter), 0.0)
+
+    def _held_by(self, waiter: Waiter) -> Held | None:
+        """Return what holds a request or the head of its line, if only the pace after a window; None where the ledger has said nothing yet."""
+        held = waiter.last_held or self._lines.head_of(waiter).last_held
+        if held is None and self._metronomes.concern(waiter.ask.scopes):
+            interval_s = self._metronomes.interval_s(waiter.ask.scopes)
+            return Held(int(interval_s * US_PER_S), HeldBy.WINDOW, waiter.ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)
+        return held
 
     def note_first(self, first: Waiter) -> None:
         """Note by when one who is held must go, whoever goes ahead of it."""

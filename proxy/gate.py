@@ -21,7 +21,7 @@ from proxy.ledger.journal import load
 from proxy.ledger.journal_writer import JournalWriter
 from proxy.ledger.local import LocalLedger
 from proxy.mailboxes import Mailboxes
-from proxy.turnstile import Room, Turnstile
+from proxy.turnstile import HERE, Reach, Room, Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from proxy.telemetry.logs import Log
 
 _KEY_BYTES: Final = 32
-_POLL_S: Final = 0.1
-"""How often to ask again for what another proxy may have freed."""
+_FAR: Final = Reach(poll_s=0.1, asks_at_once=16)
 
 
 class Gate(NamedTuple):
@@ -80,7 +79,7 @@ def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
     ledger, others, close = _shared_ledger(settings, log) if settings.redis.url else _local_ledger(settings.windows.journal, log)
     mailboxes = Mailboxes(identity, providers, others, rules.now_s)
     room = Room(settings.patience.max_waiting, settings.patience.waiting_max_bytes)
-    turnstile = Turnstile(ledger, room, _POLL_S if settings.redis.url else None)
+    turnstile = Turnstile(ledger, room, _FAR if settings.redis.url else HERE)
     admission = Admission(ledger, turnstile, rules, mailboxes)
 
     def sweep(_now: float) -> None:

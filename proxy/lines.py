@@ -7,6 +7,7 @@ cap, a window that other lines meet as well. Only who is first in both asks the 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from proxy.row import Row
@@ -37,6 +38,10 @@ class _Line:
 
     def head(self) -> Waiter:
         return next(iter(self._waiters))
+
+    def next_few(self, at_most: int) -> list[Waiter]:
+        """Return those behind the head."""
+        return list(islice(self._waiters, 1, max(1, at_most)))
 
     def leave(self, waiter: Waiter) -> None:
         del self._waiters[waiter]
@@ -78,17 +83,18 @@ class Lines:
         if line is None:
             line = self._lines[waiter.line] = _Line()
         line.join(waiter)
-        if held is not None and len(line) > 1:
-            waiter.last_held = held
-        elif held is not None:
+        if held is not None:
             self.hold(waiter, held, until)
         elif len(line) == 1 and (key := self._row_of_others(waiter.ask)) is not None:
             self._join_row(waiter, key, self._rows[key].first() or waiter)
 
     def hold(self, waiter: Waiter, held: Held, until: float) -> None:
-        """Stand in the row of what holds, unless it stands there already."""
-        waiter.held = waiter.last_held = held
+        """Stand in the row of what holds, unless it stands there already. Who only followed its head goes on standing behind it."""
+        waiter.last_held = held
         waiter.until = until
+        if self.head_of(waiter) is not waiter:
+            return
+        waiter.held = held
         if waiter.row != held.key:
             key = waiter.row
             if self._leave_row(waiter, served=False):
@@ -103,6 +109,12 @@ class Lines:
     def head_of(self, waiter: Waiter) -> Waiter:
         """Return the head of its line."""
         return self._lines[waiter.line].head()
+
+    def followers(self, head: Waiter, at_most: int) -> list[Waiter]:
+        """Return the next few behind a head, unless other lines take turns with it."""
+        if head.row and len(self._rows[head.row]) > 1:
+            return []
+        return self._lines[head.line].next_few(at_most)
 
     def first_held_by(self, key: str) -> Waiter | None:
         """Return who asks next about what was freed."""

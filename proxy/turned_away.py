@@ -1,8 +1,8 @@
-"""What is told of a request that is not admitted within its patience."""
+"""A request that is not admitted within its patience, and what it is told."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.core.book import HeldBy
 from proxy.core.model import Cause, Origin, Problem
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxy.core.book import Held
-    from proxy.turnstile import TurnedAway
 
 _CAUSE_OF_PROVIDER: Final = {"google": Cause.RATE_LIMIT_PROVIDER_GOOGLE, "microsoft": Cause.RATE_LIMIT_PROVIDER_MICROSOFT}
 _WHAT_HOLDS: Final = {
@@ -19,6 +18,20 @@ _WHAT_HOLDS: Final = {
     HeldBy.IN_FLIGHT: "as many requests as the cap {} allows are under way",
     HeldBy.WINDOW: "nothing is sent while a throttle lasts ({})",
 }
+
+
+class TurnedAway(NamedTuple):
+    """The wait would outlast the request's patience.
+
+    Attributes:
+        wait_s: How long it would be, as far as known.
+        held: What holds it; None where too many wait already.
+        waited_s: How long it waited before that was clear.
+    """
+
+    wait_s: float
+    held: Held | None
+    waited_s: float
 
 
 def refusal(away: TurnedAway, providers: Mapping[str, str | None]) -> Problem:

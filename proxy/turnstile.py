@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.core.book import Admitted, Held, HeldBy
@@ -19,11 +20,13 @@ from proxy.core.model import Cause
 from proxy.forecast import UNKNOWN_WAIT_S, US_PER_S, Forecast, is_known
 from proxy.lines import Lines
 from proxy.metronome import Metronomes
-from proxy.waiter import Waiter
+from proxy.turned_away import TurnedAway
+from proxy.waiter import Waiter, line_key
 
 if TYPE_CHECKING:
     from proxy.core.quota import Ask
     from proxy.ledger import Ledger
+    from proxy.waiter import LineKey
 
 _UNTIL_RESUMED_US: Final = 120_000_000
 
@@ -42,25 +45,26 @@ class Entered(NamedTuple):
     asked_at: float
 
 
-class TurnedAway(NamedTuple):
-    """The wait would outlast the request's patience.
-
-    Attributes:
-        wait_s: How long it would be, as far as known.
-        held: What holds it; None where too many wait already.
-        waited_s: How long it waited before that was clear.
-    """
-
-    wait_s: float
-    held: Held | None
-    waited_s: float
-
-
 class Room(NamedTuple):
     """How much waits, or may: requests, and bytes of their bodies."""
 
     requests: int
     body_bytes: int
+
+
+class Reach(NamedTuple):
+    """How far away the ledger is.
+
+    Attributes:
+        poll_s: How often to ask again about what others may free without this process hearing of it; None where it hears of everything.
+        asks_at_once: How many of one line may ask at the same time: more than one where an answer takes a while.
+    """
+
+    poll_s: float | None
+    asks_at_once: int
+
+
+HERE: Final = Reach(None, 1)
 
 
 class Turnstile:
@@ -69,21 +73,22 @@ class Turnstile:
     Args:
         ledger: Whom to ask.
         room: How many may wait, one more is turned away; and how many bytes of their bodies.
-        poll_s: How often to ask again about what others may free without this process hearing of it; None where it hears of everything.
+        reach: How far away the ledger is.
 
     Attributes:
         waiting: How many wait, and how many bytes they hold.
     """
 
-    def __init__(self, ledger: Ledger, room: Room, poll_s: float | None = None) -> None:
+    def __init__(self, ledger: Ledger, room: Room, reach: Reach = HERE) -> None:
         self._ledger = ledger
         self._room = room
-        self._poll_s = poll_s
+        self._reach = reach
+        self._asking: Counter[LineKey] = Counter()
         self._lines = Lines()
         self._metronomes = Metronomes()
         self._suspended: set[str] = set()
         self._loop = asyncio.get_running_loop()
-        self._forecast = Forecast(ledger, self._lines, self._loop.time)
+        self._forecast = Forecast(ledger, self._lines, self._metronomes, self._loop.time)
         self.waiting = Room(0, 0)
 
     async def enter(self, ask: Ask, patience_s: float, held_bytes: int = 0) -> Entered | TurnedAway:
@@ -92,7 +97,7 @@ class Turnstile:
         `held_bytes` is what its body takes in memory meanwhile.
         """
         held: Held | None = None
-        if not self._lines.has_before(ask) and not self._metronomes.concern(ask.scopes):
+        if not self._lines.has_before(ask) and not self._metronomes.concern(ask.scopes) and not self._is_crowded(ask):
             asked_at = self._loop.time()
             result = await self._asked(ask)
             if isinstance(result, Admitted):
@@ -106,7 +111,7 @@ class Turnstile:
         self._fill_up(waiter)
         self.waiting = Room(self.waiting.requests + 1, self.waiting.body_bytes + held_bytes)
         try:
-            result_or_refusal = self._predicted_refusal(waiter) or await self._turn(waiter)
+            result_or_refusal = self._forecast.early_refusal(waiter) or await self._turn(waiter)
         except BaseException:
             self._leave(waiter, held_bytes, served=False)
             raise
@@ -156,30 +161,54 @@ class Turnstile:
 
     async def _asked(self, ask: Ask) -> Admitted | Held:
         """Ask the ledger; what has reopened lately is paced from now on."""
-        result = self._suspension(ask) or await self._ledger.admit(ask)
+        result = self._suspension(ask) or await (self._ledger.admit(ask) if self._reach is HERE else self._counted(ask))
         if isinstance(result, Admitted):
             for scope, age_us in result.reopened_us:
                 self._metronomes.begin(scope, self._loop.time() - age_us / US_PER_S)
         return result
 
+    async def _counted(self, ask: Ask) -> Admitted | Held:
+        line = line_key(ask)
+        self._asking[line] += 1
+        try:
+            return await self._ledger.admit(ask)
+        finally:
+            self._asking[line] -= 1
+            if not self._asking[line]:
+                del self._asking[line]
+
+    def _is_crowded(self, ask: Ask) -> bool:
+        """Tell whether as many of its line ask as may: a thousand at once would ask in vain what the first hundred are about to be told."""
+        return bool(self._asking) and self._asking[line_key(ask)] >= self._reach.asks_at_once
+
     async def _turn(self, waiter: Waiter) -> Admitted | TurnedAway:
         """Wait until the ledger lets the request go, or until that is hopeless."""
         while True:
-            if (waiter.held is None and self._lines.is_first(waiter)) or self._forecast.may_pass(waiter):
+            is_first = waiter.held is None and self._lines.is_first(waiter)
+            if is_first or waiter.follows or self._forecast.may_pass(waiter):
+                waiter.follows = False
                 if not await self._beat(waiter):
-                    return TurnedAway(self._metronomes.interval_s(waiter.ask.scopes), self._held_by(waiter), 0.0)
+                    return self._forecast.refusal_by_pace(waiter)
+                if is_first:
+                    self._have_followed(waiter)
                 waiter.asked_at = self._loop.time()
                 result = await self._asked(waiter.ask)
                 if isinstance(result, Admitted):
                     return result
                 self._lines.hold(waiter, result, self._until(result))
                 self._fill_up(waiter)
-            refusal = self._known_refusal(waiter)
+            refusal = self._forecast.refusal(waiter)
             if refusal is not None:
                 return refusal
             await self._sleep(waiter)
             if self._lines.is_first(waiter):
                 waiter.held = None
+
+    def _have_followed(self, first: Waiter) -> None:
+        """Have some of those behind ask as well where the ledger is far: else each of them would wait for the answer to the one before."""
+        if self._reach.asks_at_once > 1 and not self._metronomes.concern(first.ask.scopes):
+            for waiter in self._lines.followers(first, self._reach.asks_at_once - self._asking[first.line]):
+                waiter.follow()
 
     def _fill_up(self, held: Waiter) -> None:
         """Let others have what the first in a row cannot use yet."""
@@ -205,7 +234,7 @@ class Turnstile:
     def _until(self, held: Held) -> float:
         """When it is worth asking again."""
         wait_s = held.wait_us / US_PER_S
-        return self._loop.time() + (wait_s if is_known(held) or self._poll_s is None else min(wait_s, self._poll_s))
+        return self._loop.time() + (wait_s if is_known(held) or self._reach.poll_s is None else min(wait_s, self._reach.poll_s))
 
     async def _sleep(self, waiter: Waiter) -> None:
         """Until it is called, its next question is due, or its patience ends."""
@@ -214,30 +243,3 @@ class Turnstile:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(until):
                 await waiter.call
-
-    def _known_refusal(self, waiter: Waiter) -> TurnedAway | None:
-        """Refuse where the patience has ended, or would before the wait that the ledger named."""
-        now, held = self._loop.time(), waiter.held
-        if held is not None and is_known(held) and waiter.until > waiter.deadline:
-            return TurnedAway(max(waiter.until - now, self._forecast.wait_s(waiter)), held, 0.0)
-        if now >= waiter.deadline:
-            return TurnedAway(max(UNKNOWN_WAIT_S, self._forecast.wait_s(waiter)), self._held_by(waiter), 0.0)
-        return None
-
-    def _held_by(self, waiter: Waiter) -> Held | None:
-        """Return what holds a request or the head of its line, if only the pace after a window; None where the ledger has said nothing yet."""
-        held = waiter.last_held or self._lines.head_of(waiter).last_held
-        if held is None and self._metronomes.concern(waiter.ask.scopes):
-            interval_s = self._metronomes.interval_s(waiter.ask.scopes)
-            return Held(int(interval_s * US_PER_S), HeldBy.WINDOW, waiter.ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)
-        return held
-
-    def _predicted_refusal(self, waiter: Waiter) -> TurnedAway | None:
-        """Refuse one whose turn in its line would come too late."""
-        held = waiter.last_held or self._lines.head_of(waiter).last_held
-        if held is None:
-            return None
-        wait_s = self._forecast.wait_s(waiter)
-        if not is_known(held) and waiter.deadline > self._loop.time():
-            return None
-        return TurnedAway(wait_s, held, 0.0) if self._loop.time() + wait_s > waiter.deadline else None

@@ -26,10 +26,11 @@ class Waiter:
         until: When that is worth another question.
         latest_at: By when it must go although others go ahead of it; None where nobody may.
         asked_at: When it asked the ledger last.
+        follows: It is to ask although another one of its line stands first.
         call: What to wake it by.
     """
 
-    __slots__ = ("ask", "asked_at", "call", "deadline", "held", "last_held", "latest_at", "line", "row", "until")
+    __slots__ = ("ask", "asked_at", "call", "deadline", "follows", "held", "last_held", "latest_at", "line", "row", "until")
 
     def __init__(self, ask: Ask, deadline: float) -> None:
         self.ask = ask
@@ -41,7 +42,14 @@ class Waiter:
         self.until = 0.0
         self.latest_at: float | None = None
         self.asked_at = 0.0
+        self.follows = False
         self.call: asyncio.Future[None] | None = None
+
+    def follow(self) -> None:
+        """Let it ask behind the first of its line, unless it does."""
+        if self.call is not None and not self.call.done():
+            self.follows = True
+            self.call.set_result(None)
 
     def wake(self) -> None:
         """Let it ask."""

@@ -12,7 +12,8 @@ from pipeline.asks import SECOND_US, a_cap, a_claim, an_ask, an_opening
 from pipeline.fast_time import fast_forwarded
 from proxy.core.book import HeldBy
 from proxy.ledger.local import LocalLedger
-from proxy.turnstile import Entered, Room, TurnedAway, Turnstile
+from proxy.turned_away import TurnedAway
+from proxy.turnstile import HERE, Entered, Reach, Room, Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -53,9 +54,24 @@ class Gate:
 class SlowLedger(LocalLedger):
     """Takes its time, so that several ask before the first is answered."""
 
+    under_way = most = 0
+    answered_at = 0.0
+
     async def admit(self, ask: Ask) -> Admitted | Held:
-        await asyncio.sleep(0.01)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        now = asyncio.get_running_loop().time()
+        self.answered_at = max(self.answered_at + 1e-6, now + 0.01)  # one after the other, as they asked
+        await asyncio.sleep(self.answered_at - now)
+        self.under_way -= 1
         return await super().admit(ask)
+
+
+def far(gate: Gate, reach: Reach) -> SlowLedger:
+    """Put the gate's turnstile before a ledger that takes its time."""
+    ledger = SlowLedger(lambda: round(asyncio.get_running_loop().time() * SECOND_US))
+    gate.ledger, gate.turnstile = ledger, Turnstile(ledger, LARGE, reach)
+    return ledger
 
 
 async def soon() -> None:
@@ -104,7 +120,7 @@ async def test_lines_take_turns_at_what_they_share() -> None:
 @fast_forwarded
 async def test_those_who_ask_a_slow_ledger_at_the_same_time_do_not_wait_for_each_other() -> None:
     gate = Gate()
-    gate.turnstile = Turnstile(SlowLedger(lambda: round(asyncio.get_running_loop().time() * SECOND_US)), Room(1000, 0), poll_s=0.1)
+    far(gate, Reach(0.1, 100))
     tasks = [gate.start(f"{name}{number}", an_ask(a_claim(name), a_claim("shared", count=3))) for number in range(6) for name in "ab"]
     results = await asyncio.gather(*tasks)
     assert all(isinstance(result, Entered) for result in results)
@@ -112,9 +128,33 @@ async def test_those_who_ask_a_slow_ledger_at_the_same_time_do_not_wait_for_each
 
 
 @fast_forwarded
+async def test_some_of_a_line_ask_a_far_ledger_together_and_go_in_order() -> None:
+    gate = Gate()
+    ledger = far(gate, Reach(0.1, 10))
+    await asyncio.gather(*(gate.start(str(number), an_ask(a_claim(count=100))) for number in range(300)))
+    assert [int(name) for name, _ in gate.went] == list(range(300))
+    assert [sum(since <= went_at < since + 0.2 for _, went_at in gate.went) for since in (0.0, 1.0, 2.0)] == [100, 100, 100]
+    assert ledger.most <= 20
+
+
+@fast_forwarded
+async def test_nobody_asks_behind_the_first_where_lines_take_turns() -> None:
+    gate = Gate()
+    ledger = far(gate, Reach(0.1, 10))
+    shared = a_claim("shared", count=4)
+    tasks = [gate.start(name, an_ask(shared, a_claim(name, count=100))) for name in "ab" for _ in range(20)]
+    await asyncio.sleep(0.5)
+    ledger.most = 0
+    await asyncio.sleep(6.0)
+    assert ledger.most <= 2
+    await asyncio.gather(*tasks)
+    assert [sorted(name for name, _ in gate.went[start : start + 4]) for start in (12, 16, 20)] == [["a", "a", "b", "b"]] * 3
+
+
+@fast_forwarded
 async def test_it_is_told_when_a_slow_ledger_was_asked() -> None:
     gate = Gate()
-    gate.turnstile = Turnstile(SlowLedger(lambda: round(asyncio.get_running_loop().time() * SECOND_US)), LARGE)
+    far(gate, Reach(0.1, 1))
     results = [await gate.pass_through("a", an_ask(a_claim(count=1))) for _ in range(2)]
     assert [round(result.asked_at - gate.began_at, 3) for result in results if isinstance(result, Entered)] == [0.0, 1.01]
 
@@ -314,16 +354,24 @@ async def test_who_would_hold_too_many_bytes_is_turned_away() -> None:
 
 
 @fast_forwarded
-async def test_random_leavers_leave_nothing_behind(chaos: Callable[[int], Awaitable[None]]) -> None:
+async def test_random_leavers_leave_nothing_behind(chaos: Callable[[int, Reach], Awaitable[None]]) -> None:
     for seed in range(20):
-        await chaos(seed)
+        await chaos(seed, HERE)
+
+
+@fast_forwarded
+async def test_random_leavers_leave_nothing_behind_where_the_ledger_is_far(chaos: Callable[[int, Reach], Awaitable[None]]) -> None:
+    for seed in range(20):
+        await chaos(seed, Reach(0.1, 3))
 
 
 @pytest.fixture
-def chaos() -> Callable[[int], Awaitable[None]]:
-    async def run(seed: int) -> None:
+def chaos() -> Callable[[int, Reach], Awaitable[None]]:
+    async def run(seed: int, reach: Reach) -> None:
         dice = random.Random(seed)
         gate = Gate()
+        if reach is not HERE:
+            far(gate, reach)
         asks = [
             an_ask(
                 a_claim("shared", count=3),
@@ -349,6 +397,7 @@ def chaos() -> Callable[[int], Awaitable[None]]:
                     gate.release(done)
         assert all(task.done() for task in tasks)
         assert gate.turnstile.waiting == (0, 0)
+        assert not gate.turnstile._asking
         assert (gate.turnstile._lines._lines, gate.turnstile._lines._rows) == ({}, {})
 
     return run
