@@ -205,12 +205,12 @@ class Admission:
             errand.admitted = admitted._replace(probes=())
 
     def _end_probes(self, ask: Ask, admitted: Admitted, *, succeeded: bool) -> None:
-        for scope in admitted.probes:
-            self._ledger.end_probe(scope, ask.lease_id, succeeded=succeeded)
+        for probe in admitted.probes:
+            self._ledger.end_probe(probe.scope, ask.lease_id, succeeded=succeeded)
             if succeeded:
-                self._turnstile.reopened(scope)
+                self._turnstile.reopened(probe)
             else:
-                self._turnstile.wake(scope)
+                self._turnstile.wake(probe.scope)
 
     def renew(self) -> None:
         """Keep the places of all that is under way; to be called every `RENEW_S`."""

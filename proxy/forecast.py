@@ -7,7 +7,7 @@ limit's log later (a 32nd of the window), once: a limit's log is no finer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.core.book import Held, HeldBy
 from proxy.core.coalescing_log import SLOTS
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 US_PER_S: Final = 1e6
 UNKNOWN_WAIT_S: Final = 1.0
 """What is told of a wait that ends when somebody else is done: a place in flight, a probe."""
+
+
+class _Gap(NamedTuple):
+    """Room before somebody who waits for more: what would go into it, how many units must be left then, and by when."""
+
+    claim: Claim
+    before: int
+    ends_at: float
 
 
 class Forecast:
@@ -99,19 +107,25 @@ class Forecast:
 
     def may_pass(self, waiter: Waiter) -> bool:
         """Tell whether the head of a line may go before the first in its row."""
+        gap = self._gap_for(waiter)
+        return gap is not None and self._ledger.lets_pass(gap.claim, gap.before, int((gap.ends_at - self._now_s()) * US_PER_S))
+
+    def look_again_at(self, waiter: Waiter) -> float:
+        """Return when there may be room for one that may go before the first but for room; the end of its patience where nobody knows."""
+        gap = self._gap_for(waiter)
+        if gap is None:
+            return waiter.deadline
+        wait_s = self._ledger.forecast_us(gap.claim, gap.claim.cost) / US_PER_S
+        look_at = self._now_s() + wait_s
+        return look_at if wait_s and look_at < min(gap.ends_at, waiter.deadline) else waiter.deadline
+
+    def _gap_for(self, waiter: Waiter) -> _Gap | None:
+        """Return what the head of a line would have to fit into."""
         first = self._lines.first_held_by(waiter.row)
         if first is None or first is waiter or first.latest_at is None or self._lines.head_of(waiter) is not waiter:
-            return False
-        own, its = _claim_on(waiter, waiter.row), _claim_on(first, waiter.row)
-        within_us = int((first.latest_at - self._now_s()) * US_PER_S)
-        return own is not None and its is not None and own.cost < its.cost and self._ledger.lets_pass(own, its.cost, within_us)
-
-    def passer(self, key: str) -> Waiter | None:
-        """Return who may go ahead of the first whom `key` holds."""
-        first = self._lines.first_held_by(key)
-        if first is None or first.latest_at is None:
             return None
-        return next((waiter for waiter in self._lines.next_held_by(key) if self.may_pass(waiter)), None)
+        own, its = _claim_on(waiter, waiter.row), _claim_on(first, waiter.row)
+        return None if own is None or its is None or own.cost >= its.cost else _Gap(own, its.cost, first.latest_at)
 
 
 def is_known(held: Held) -> bool:

@@ -25,6 +25,7 @@ from proxy.waiter import Waiter, line_key
 
 if TYPE_CHECKING:
     from proxy.core.quota import Ask
+    from proxy.core.window import Probe
     from proxy.ledger import Ledger
     from proxy.waiter import LineKey
 
@@ -146,10 +147,10 @@ class Turnstile:
         scope = next((scope for scope in ask.scopes if scope in self._suspended), None) if self._suspended else None
         return None if scope is None else Held(_UNTIL_RESUMED_US, HeldBy.WINDOW, scope, Cause.RATE_LIMIT_AMBIGUOUS, probing=True)
 
-    def reopened(self, scope: str) -> None:
+    def reopened(self, probe: Probe) -> None:
         """Begin to pace a scope whose window has ended, and let the first go."""
-        self._metronomes.begin(scope, self._loop.time())
-        self.wake(scope)
+        self._metronomes.begin(probe.scope, probe.length_us / US_PER_S)
+        self.wake(probe.scope)
 
     def closed(self, scope: str) -> None:
         """A window has opened: there is nothing to pace."""
@@ -163,8 +164,8 @@ class Turnstile:
         """Ask the ledger; what has reopened lately is paced from now on."""
         result = self._suspension(ask) or await (self._ledger.admit(ask) if self._reach is HERE else self._counted(ask))
         if isinstance(result, Admitted):
-            for scope, age_us in result.reopened_us:
-                self._metronomes.begin(scope, self._loop.time() - age_us / US_PER_S)
+            for scope, age_us, length_us in result.reopened:
+                self._metronomes.begin(scope, length_us / US_PER_S, age_us / US_PER_S)
         return result
 
     async def _counted(self, ask: Ask) -> Admitted | Held:
@@ -217,10 +218,11 @@ class Turnstile:
             self._let_pass(held.row)
 
     def _let_pass(self, key: str) -> None:
-        """Let one go for which the first in a row leaves room."""
-        passer = self._forecast.passer(key) if key else None
-        if passer is not None:
-            passer.wake()
+        """Have the next in a row look whether there is room for them before the first."""
+        first = self._lines.first_held_by(key)
+        if first is not None and first.latest_at is not None:
+            for waiter in self._lines.next_held_by(key):
+                waiter.look()
 
     async def _beat(self, waiter: Waiter) -> bool:
         """Wait for the beat of what is paced; False where that would outlast the patience."""
@@ -238,7 +240,10 @@ class Turnstile:
 
     async def _sleep(self, waiter: Waiter) -> None:
         """Until it is called, its next question is due, or its patience ends."""
-        until = min(waiter.until, waiter.deadline) if waiter.held is not None and self._lines.is_first(waiter) else waiter.deadline
+        if waiter.held is not None and self._lines.is_first(waiter):
+            until = min(waiter.until, waiter.deadline)
+        else:
+            until = self._forecast.look_again_at(waiter)
         waiter.call = self._loop.create_future()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(until):

@@ -45,17 +45,21 @@ class Waiter:
         self.follows = False
         self.call: asyncio.Future[None] | None = None
 
-    def follow(self) -> None:
-        """Let it ask behind the first of its line, unless it does."""
-        if self.call is not None and not self.call.done():
-            self.follows = True
-            self.call.set_result(None)
-
     def wake(self) -> None:
         """Let it ask."""
         self.held = None
-        if self.call is not None and not self.call.done():
-            self.call.set_result(None)
+        self.look()
+
+    def follow(self) -> None:
+        """Let it ask behind the first of its line, unless it does."""
+        self.follows = self.look()
+
+    def look(self) -> bool:
+        """Let it look whether anything has changed for it; tell whether it was waiting for that."""
+        if self.call is None or self.call.done():
+            return False
+        self.call.set_result(None)
+        return True
 
 
 def line_key(ask: Ask) -> LineKey:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.core.coalescing_log import CoalescingLog
-from proxy.core.window import opened
+from proxy.core.window import Probe, Reopened, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,12 +53,12 @@ class Admitted(NamedTuple):
     Attributes:
         receipts: One for each claim, in their order.
         probes: The scopes that this request probes.
-        reopened_us: The scopes that have reopened lately, and how long ago in microseconds.
+        reopened: The scopes that have reopened lately.
     """
 
     receipts: tuple[Receipt, ...]
-    probes: tuple[str, ...] = ()
-    reopened_us: tuple[tuple[str, int], ...] = ()
+    probes: tuple[Probe, ...] = ()
+    reopened: tuple[Reopened, ...] = ()
 
 
 class Held(NamedTuple):
@@ -100,10 +100,10 @@ class Book:
             if window is None:
                 continue
             if window.reopened_at_us is not None:
-                reopened.append((scope, now_us - window.reopened_at_us))
+                reopened.append(Reopened(scope, now_us - window.reopened_at_us, window.length_us))
             else:
                 window.begin_probe(ask.lease_id)
-                probes.append(scope)
+                probes.append(Probe(scope, window.length_us))
         return Admitted(tuple(self._charge(claim, entry_id) for claim in ask.claims), tuple(probes), tuple(reopened))
 
     def _held(self, ask: Ask, now_us: int) -> Held | None:

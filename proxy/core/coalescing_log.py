@@ -1,10 +1,12 @@
-"""What was charged against one limit: a log of arrivals in at most some thirty entries, whatever the rate.
+"""What was charged against one limit: a log of arrivals in at most some sixty entries, whatever the rate.
 
 It promises that no window, wherever it starts, holds more than the limit's count of units as they were booked. A token bucket lets almost twice the
 count through such a window, GCRA keeps it only by giving up the burst; here the full burst goes at once, and the wait falls out of the same list.
 
-- An arrival joins the newest entry while that began less than a slot ago (a slot is a 32nd of the window), else it begins an entry.
+- An arrival joins the newest entry while that began less than a slot ago, else it begins an entry. A slot is a 32nd of the window; while there are
+  fewer than 32 entries, a 256th: a burst then comes back as it went, not all with its last unit.
 - An entry expires one window after its newest arrival, all of it at once: units come back at most a slot late.
+- What was spent some time ago and is told only now stands where it belongs, or up to a slot later.
 - A cost over the count is admitted into an empty log alone, at its full cost.
 - The log remembers the last time that it saw; a clock that steps back shifts the whole log, so that a wait stays as long as it was.
 
@@ -17,6 +19,7 @@ from collections import deque
 from typing import Final
 
 SLOTS: Final = 32
+FINE_SLOTS: Final = 256
 
 _FIRST, _NEWEST, _COST, _ID = range(4)
 
@@ -65,7 +68,7 @@ class CoalescingLog:
         surplus = self.used + cost + before - count
         if surplus <= 0:
             return within_us >= 0
-        steady = self.used - (self._entries[-1][_COST] if self._joins_newest() else 0)
+        steady = self.used - (self._entries[-1][_COST] if self._joins_newest(self._seen_us) else 0)
         return (self._freed_in_us(surplus) if surplus <= steady else self.window_us) <= within_us
 
     def _freed_in_us(self, units: int) -> int:
@@ -78,19 +81,50 @@ class CoalescingLog:
 
     def charge(self, cost: int, entry_id: int) -> int:
         """Book `cost` units now, whether they fit or not; return the id of their entry: `entry_id` where they begin one."""
-        entries, now_us = self._entries, self._seen_us
+        return self._append(self._seen_us, cost, entry_id)
+
+    def recall(self, cost: int, age_us: int, entry_id: int) -> None:
+        """Book `cost` units that were spent so long ago, whether they fit or not; nothing where they would count no more.
+
+        They join the next arrival after them where that came less than a slot later, else they stand by themselves, under `entry_id`.
+        """
+        if age_us >= self.window_us:
+            return
+        entries, at_us = self._entries, self._seen_us - age_us
+        i = len(entries)
+        while i and entries[i - 1][_NEWEST] >= at_us:
+            i -= 1
+        if i == len(entries):
+            self._append(at_us, cost, entry_id)
+            return
+        later = entries[i]
+        if later[_NEWEST] - at_us < self._slot_us():
+            later[_FIRST] = min(later[_FIRST], at_us)  # so that it stays open for no longer than a slot
+            later[_COST] += cost
+        else:
+            entries.insert(i, [at_us, at_us, cost, entry_id])
         self.used += cost
-        if self._joins_newest():
+
+    def _append(self, at_us: int, cost: int, entry_id: int) -> int:
+        """Book units as the newest."""
+        entries = self._entries
+        self.used += cost
+        if self._joins_newest(at_us):
             tail = entries[-1]
-            tail[_NEWEST] = now_us
+            tail[_NEWEST] = at_us
             tail[_COST] += cost
             return tail[_ID]
-        entries.append([now_us, now_us, cost, entry_id])
+        entries.append([at_us, at_us, cost, entry_id])
         return entry_id
 
-    def _joins_newest(self) -> bool:
-        """Tell whether what is charged now joins the newest entry."""
-        return bool(self._entries) and self._seen_us - self._entries[-1][_FIRST] < -(-self.window_us // SLOTS)
+    def _joins_newest(self, at_us: int) -> bool:
+        """Tell whether what is charged at that time joins the newest entry."""
+        entries = self._entries
+        return bool(entries) and at_us - entries[-1][_FIRST] < self._slot_us()
+
+    def _slot_us(self) -> int:
+        slots = FINE_SLOTS if len(self._entries) < SLOTS else SLOTS
+        return -(-self.window_us // slots)
 
     def give_back(self, entry_id: int, cost: int) -> None:
         """Take `cost` units out of an entry, or what is left of it; nothing where it has expired. Times stay, so nobody's wait grows."""

@@ -20,7 +20,7 @@ FORGOTTEN_US: Final = 86_400_000_000
 """A window that waits for its probe for so long is forgotten."""
 
 REMEMBERED_US: Final = 60_000_000
-"""For so long after its reopening a scope counts as shaky: paced, and a new throttle as a failure of the reopening."""
+"""For so long after its reopening a scope counts as shaky: paced at most so long, and a new throttle as a failure of the reopening."""
 
 
 class Opening(NamedTuple):
@@ -39,6 +39,32 @@ class Opening(NamedTuple):
     growth_percent: int
     cause: str
     probes: bool = True
+
+
+class Probe(NamedTuple):
+    """A scope that a request tries out.
+
+    Attributes:
+        scope: It.
+        length_us: How long its window was.
+    """
+
+    scope: str
+    length_us: int
+
+
+class Reopened(NamedTuple):
+    """A scope that a probe has reopened lately.
+
+    Attributes:
+        scope: It.
+        age_us: How long ago.
+        length_us: How long its window was.
+    """
+
+    scope: str
+    age_us: int
+    length_us: int
 
 
 @dataclass(slots=True)

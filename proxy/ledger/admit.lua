@@ -1,6 +1,6 @@
 -- Book all that one request claims, or nothing: every window, cap and limit is asked before anything is charged.
 -- KEYS: windows, caps, limits. ARGV: entry id, lease id, numbers of windows and of caps; the count of each cap; count, window and cost of each limit.
--- Returns {1, entry ids, windows probed, {window, reopened so long ago, ...}},
+-- Returns {1, entry ids, {window probed, its length, ...}, {window, reopened so long ago, its length, ...}},
 -- or {0, wait, what holds (1 window, 2 cap, 3 limit), which of them, probing, and of a window {length, cap, growth, cause, probes}}.
 
 local entry_id, lease_id = tonumber(ARGV[1]), ARGV[2]
@@ -68,10 +68,12 @@ if longest[2] == 0 then
     if window and window.is_reopened then
       table.insert(reopened, i)
       table.insert(reopened, now - window.reopened)
+      table.insert(reopened, window.length)
     elseif window then
       window.probe_id = lease_id
       window.probe_until = now + PROBE_MAX_US
       table.insert(probes, i)
+      table.insert(probes, window.length)
     end
   end
   for i, claim in ipairs(claims) do

@@ -10,6 +10,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from proxy.core.bounded import forget_oldest
 from proxy.ledger.homes import Homes
 from proxy.ledger.mirror import servers_part
 from proxy.ledger.scripts import cap_key, log_key, window_key, words_of
@@ -142,8 +143,7 @@ class Corrections:
     def _note_moved(self, entry_id: int, there: int) -> None:
         if entry_id != there:
             self._moved[entry_id] = there
-            while len(self._moved) > KEPT_MAX:
-                del self._moved[next(iter(self._moved))]
+            forget_oldest(self._moved, KEPT_MAX)
 
 
 def _is_harmless_twice(command: Command) -> bool:

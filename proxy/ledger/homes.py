@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from proxy.core.bounded import forget_oldest
+
 if TYPE_CHECKING:
     from proxy.core.quota import Ask
 
@@ -24,8 +26,7 @@ class Homes:
         for key in (*ask.scopes, *(claim.key for claim in ask.claims), *(cap.key for cap in ask.caps)):
             if known.get(key) != application:
                 known[key] = application
-        while len(known) > REMEMBERED_MAX:
-            del known[next(iter(known))]
+        forget_oldest(known, REMEMBERED_MAX)
 
     def of(self, key: str) -> str:
         """Return the application of a limit, a cap or a scope."""

@@ -78,13 +78,13 @@ class Mirror:
         now_us = self._now_us()
         for cap in ask.caps:
             self.book.renew(cap.key, ask.lease_id, now_us)
-        ages_us = dict(told.reopened_us)
+        probed, ages_us = {probe.scope for probe in told.probes}, {each.scope: each.age_us for each in told.reopened}
         for scope in ask.scopes:
             window = self.book.windows.get(scope)
             if window is None:
                 continue
             window.advance(now_us)
-            if scope in told.probes:
+            if scope in probed:
                 window.begin_probe(ask.lease_id)
             elif scope in ages_us:
                 window.reopened_at_us = now_us - ages_us[scope]

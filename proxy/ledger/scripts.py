@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from proxy.core.book import Admitted, Held, HeldBy, Receipt
-from proxy.core.window import Opening
+from proxy.core.window import Opening, Probe, Reopened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,8 +118,9 @@ def read_answer(ask: Ask, reply: list[Any]) -> Answer:
     if reply[0]:
         _, ids, probes, reopened = reply
         receipts = tuple(Receipt(claim.key, entry_id, claim.cost, claim.window_us) for claim, entry_id in zip(ask.claims, ids, strict=True))
-        told = zip(reopened[::2], reopened[1::2], strict=True)
-        return Answer(Admitted(receipts, tuple(ask.scopes[i - 1] for i in probes), tuple((ask.scopes[i - 1], age_us) for i, age_us in told)))
+        probed = tuple(Probe(ask.scopes[i - 1], length_us) for i, length_us in zip(probes[::2], probes[1::2], strict=True))
+        ages = zip(reopened[::3], reopened[1::3], reopened[2::3], strict=True)
+        return Answer(Admitted(receipts, probed, tuple(Reopened(ask.scopes[i - 1], age_us, length_us) for i, age_us, length_us in ages)))
     _, wait_us, kind, which, probing, *window = reply
     by = _BY[kind]
     if by is not HeldBy.WINDOW:

@@ -2,6 +2,7 @@
 -- Whole microseconds of this server's clock. Every key goes by itself once it holds nothing back.
 
 local SLOTS = 32
+local FINE_SLOTS = 256
 local LEASE_US = 30000000
 local PROBE_MAX_US = 120000000
 local REMEMBERED_US = 60000000
@@ -80,7 +81,8 @@ end
 local function charge(log, cost, id)
   log.used = log.used + cost
   local tail = log.entries[#log.entries]
-  if tail and now - tail.first < math.ceil(log.window / SLOTS) then
+  local slots = #log.entries < SLOTS and FINE_SLOTS or SLOTS
+  if tail and now - tail.first < math.ceil(log.window / slots) then
     tail.newest = now
     tail.cost = tail.cost + cost
     return tail.id

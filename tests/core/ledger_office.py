@@ -174,7 +174,7 @@ class Office:
         answer = self.book.admit(ask, self.now_us, self.turn)
         if isinstance(answer, Admitted):
             arrivals, probed, reopened = self.plain.admit(ask, self.now_us, self.turn)
-            assert (answer.probes, answer.reopened_us) == (tuple(probed), tuple(reopened))
+            assert (answer.probes, answer.reopened) == (tuple(probed), tuple(reopened))
             self.charged += zip(answer.receipts, arrivals, strict=True)
         return answer
 

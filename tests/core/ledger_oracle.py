@@ -141,15 +141,15 @@ class PlainLedger:
             waits["limit", claim.key] = self.tape(claim.key, claim.window_us, now_us).wait_us(together, claim.count)
         return {reason: wait_us for reason, wait_us in waits.items() if wait_us}
 
-    def admit(self, ask: Ask, now_us: int, admission: int) -> tuple[list[Arrival], list[str], list[tuple[str, int]]]:
-        """Book it, whether it waits or not; return what was booked, the scopes that it probes, and those lately reopened."""
+    def admit(self, ask: Ask, now_us: int, admission: int) -> tuple[list[Arrival], list[tuple[str, int]], list[tuple[str, int, int]]]:
+        """Book it, whether it waits or not; return what was booked, the scopes that it probes, and those lately reopened, with their lengths."""
         for cap in ask.caps:
             self.renew(cap.key, ask.lease_id, now_us)
         windows = {scope: window for scope in ask.scopes if (window := self.window(scope, now_us))}
-        probed = [scope for scope, window in windows.items() if window.reopened_for_us is None]
-        for scope in probed:
+        probed = [(scope, window.length_us) for scope, window in windows.items() if window.reopened_for_us is None]
+        for scope, _ in probed:
             windows[scope].prober, windows[scope].prober_has_us = ask.lease_id, PROBE_US
-        reopened = [(scope, window.reopened_for_us) for scope, window in windows.items() if window.reopened_for_us is not None]
+        reopened = [(scope, window.reopened_for_us, window.length_us) for scope, window in windows.items() if window.reopened_for_us is not None]
         return [self.tape(claim.key, claim.window_us, now_us).book(claim.cost, admission) for claim in ask.claims], probed, reopened
 
     def tape(self, key: str, window_us: int, now_us: int) -> Tape:

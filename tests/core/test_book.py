@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from core.ledger_office import EXCHANGE, MAILBOX, SECOND_US, START_US, asking, claim
 from core.ledger_oracle import LEASE_US, PROBE_US, REMEMBERED_US
 from proxy.core.book import Admitted, Book, Held, HeldBy, Receipt
-from proxy.core.window import FORGOTTEN_US
+from proxy.core.window import FORGOTTEN_US, Probe, Reopened
 
 if TYPE_CHECKING:
     from proxy.core.quota import Ask
@@ -65,10 +65,10 @@ def test_settling_at_the_estimate_or_after_a_window_frees_nothing() -> None:
 
 def test_a_receipt_names_the_entry_that_it_was_booked_in() -> None:
     book = Book()
-    admitted(book, asking(claim(1, window_us=3200)))
-    (joined,) = admitted(book, asking(claim(1, window_us=3200)), START_US + 99, 2).receipts
-    (apart,) = admitted(book, asking(claim(1, window_us=3200)), START_US + 100, 3).receipts
-    assert (joined.entry_id, apart.entry_id, apart.window_us) == (1, 3, 3200)
+    admitted(book, asking(claim(1, window_us=25600)))
+    (joined,) = admitted(book, asking(claim(1, window_us=25600)), START_US + 99, 2).receipts
+    (apart,) = admitted(book, asking(claim(1, window_us=25600)), START_US + 100, 3).receipts
+    assert (joined.entry_id, apart.entry_id, apart.window_us) == (1, 3, 25600)
 
 
 def test_a_charge_that_is_moved_counts_from_the_moment_it_is_moved_to() -> None:
@@ -123,14 +123,24 @@ def test_a_window_holds_then_one_probe_goes_and_its_success_reopens_the_scope() 
     ask = asking(scopes=("grant:1",), lease_id="ann")
     assert book.open_window("grant:1", EXCHANGE, START_US) == 50
     assert book.admit(ask, START_US + 49, 1) == Held(1, HeldBy.WINDOW, "grant:1", "exchange")
-    assert admitted(book, ask, START_US + 50).probes == ("grant:1",)
+    assert admitted(book, ask, START_US + 50).probes == (Probe("grant:1", 50),)
     assert book.admit(ask._replace(lease_id="bob"), START_US + 50, 2) == Held(PROBE_US, HeldBy.WINDOW, "grant:1", "exchange", probing=True)
     book.end_probe("grant:1", "bob", START_US + 50, succeeded=True)
     assert isinstance(book.admit(ask, START_US + 50, 2), Held)
     book.end_probe("grant:1", "ann", START_US + 60, succeeded=True)
-    assert admitted(book, ask, START_US + 65) == Admitted((), (), (("grant:1", 5),))
+    assert admitted(book, ask, START_US + 65) == Admitted((), (), (Reopened("grant:1", 5, 50),))
     assert admitted(book, ask, START_US + 60 + REMEMBERED_US) == Admitted(())
     assert book.windows == {}
+
+
+def test_how_long_a_window_was_is_told_as_it_has_grown() -> None:
+    book = Book()
+    ask = asking(scopes=("grant:1",), lease_id="ann")
+    book.open_window("grant:1", EXCHANGE, START_US)
+    assert book.open_window("grant:1", EXCHANGE, START_US + 50) == 100
+    assert admitted(book, ask, START_US + 150).probes == (Probe("grant:1", 100),)
+    book.end_probe("grant:1", "ann", START_US + 150, succeeded=True)
+    assert admitted(book, ask, START_US + 155).reopened == (Reopened("grant:1", 5, 100),)
 
 
 def test_a_throttle_after_all_is_forgotten_is_the_first_again() -> None:
@@ -146,7 +156,7 @@ def test_a_probe_does_not_go_while_something_else_holds_it() -> None:
     admitted(book, asking(claim(4)))
     book.open_window("grant:1", EXCHANGE, START_US)
     assert isinstance(book.admit(asking(claim(1), scopes=("grant:1",)), START_US + 50, 2), Held)
-    assert admitted(book, asking(scopes=("grant:1",), lease_id="ann"), START_US + 50).probes == ("grant:1",)
+    assert admitted(book, asking(scopes=("grant:1",), lease_id="ann"), START_US + 50).probes == (Probe("grant:1", 50),)
 
 
 def test_a_forecast_counts_from_now() -> None:

@@ -83,7 +83,7 @@ def test_a_request_is_booked_as_a_whole_or_not_at_all(history: History, asks: As
     assert isinstance(answer, Admitted)
     assert [(receipt.key, receipt.cost) for receipt in answer.receipts] == list(asks.costs)
     assert all(asks.who in office.book.leases[cap] for cap in asks.caps)
-    assert all(office.book.windows[scope].probe_id == asks.who for scope in answer.probes)
+    assert all(office.book.windows[probe.scope].probe_id == asks.who for probe in answer.probes)
     unasked = set(CAPS) - set(asks.caps)
     assert all(office.book.leases.get(cap) == book.leases.get(cap) for cap in unasked)
     assert all(office.book.logs[key].entries() == book.logs[key].entries() for key in book.logs if key not in dict(asks.costs))

@@ -45,12 +45,12 @@ def test_sparse_traffic_meets_the_exact_log(history: Traffic, cost: int, data: s
 
 
 @given(st.sampled_from([5, 31, 32, 33, 60, 64, 320, SECOND_US]), st.lists(st.integers(0, 2), min_size=1, max_size=3))
-def test_dense_traffic_is_kept_in_34_entries_at_most(window_us: int, rhythm: list[int]) -> None:
+def test_dense_traffic_is_kept_in_66_entries_at_most(window_us: int, rhythm: list[int]) -> None:
     desk = Desk(window_us, 10_000)
-    for turn in range(150):
-        desk.look(rhythm[turn % len(rhythm)] * max(1, window_us // 100))
+    for turn in range(300):
+        desk.look(rhythm[turn % len(rhythm)] * max(1, window_us // 200))
         desk.book(1, turn)
-        assert len(desk.log.entries()) <= 34
+        assert len(desk.log.entries()) <= 66
 
 
 @given(traffic("force", "give back"))
@@ -140,24 +140,38 @@ def test_the_whole_count_goes_at_once_and_a_cost_over_it_goes_alone() -> None:
 
 
 def test_an_entry_stays_for_a_window_after_its_newest_arrival() -> None:
-    desk = Desk(320, 2)
+    desk = Desk(2560, 2)
     desk.book(1, None)
     desk.look(9)
     desk.book(1, None)
-    desk.look(311)
+    desk.look(2551)
     assert (desk.wait_us(1), desk.wait_us(2)) == (9, 9)
 
 
 def test_an_arrival_a_slot_later_begins_an_entry_of_its_own() -> None:
-    desk = Desk(320, 2)
+    desk = Desk(2560, 2)
     desk.book(1, None)
     desk.look(10)
     desk.book(1, None)
     assert desk.log.entries() == [(10, 10, 1, 1), (0, 0, 1, 2)]
 
 
+def test_a_slot_is_finer_while_there_are_fewer_than_32_entries() -> None:
+    for entries, slot_us in ((31, 10), (32, 80)):
+        desk = Desk(2560, 100)
+        for turn in range(entries):
+            desk.look(10)
+            desk.book(1, turn)
+        desk.look(slot_us - 1)
+        desk.book(1, None)
+        assert len(desk.log.entries()) == entries
+        desk.look(1)
+        desk.book(1, None)
+        assert len(desk.log.entries()) == entries + 1
+
+
 def test_a_steady_stream_does_not_keep_an_entry_open() -> None:
-    desk = Desk(320, 100)
+    desk = Desk(2560, 100)
     for turn in range(4):
         desk.look(6 if turn else 0)
         desk.book(1, turn)
@@ -187,8 +201,8 @@ def test_who_goes_ahead_leaves_the_first_the_wait_that_it_may_have(history: Traf
 
 
 def test_who_goes_ahead_renews_the_newest_entry_and_the_first_waits_for_that() -> None:
-    desk = Desk(320, 4)
+    desk = Desk(2560, 4)
     desk.book(3, None)
     desk.look(9)
-    assert desk.wait_us(2) == 311
-    assert [desk.log.lets_pass(1, 2, within_us, 4) for within_us in (319, 320)] == [False, True]
+    assert desk.wait_us(2) == 2551
+    assert [desk.log.lets_pass(1, 2, within_us, 4) for within_us in (2559, 2560)] == [False, True]

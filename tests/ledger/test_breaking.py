@@ -11,6 +11,7 @@ import pytest
 
 from ledger.asks import EXCHANGE, MAILBOX, MS, SCOPE, admitted, ask, claim, held, passed
 from ledger.proxies import COMMAND_S, CONNECT_S, SECOND, Proxy, a_proxy, another_proxy, crowd
+from proxy.core.window import Probe
 from proxy.ledger.failover import State
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ async def test_what_was_given_back_probed_or_booked_while_the_way_broke_reaches_
     await passed(MS)
     limited = ask(TENTH._replace(cost=2), caps=(MAILBOX,), scopes=(SCOPE,), lease_id="probe")
     told = await admitted(proxy.ledger, limited)
-    assert told.probes == (SCOPE,)
+    assert told.probes == (Probe(SCOPE, MS),)
     relay.loses_questions = True
     proxy.ledger.release(limited)
     proxy.ledger.end_probe(SCOPE, "probe", succeeded=True)
@@ -87,7 +88,7 @@ async def test_what_was_given_back_probed_or_booked_while_the_way_broke_reaches_
     other = another_proxy(own_server, proxies)
     await held(other.ledger, ask(TENTH._replace(cost=6)))
     after = await admitted(other.ledger, ask(TENTH._replace(cost=5), caps=(MAILBOX,), scopes=(SCOPE,), lease_id="b"))
-    assert [scope for scope, _ in after.reopened_us] == [SCOPE]
+    assert [(each.scope, each.length_us) for each in after.reopened] == [(SCOPE, MS)]
 
 
 async def test_what_comes_while_the_time_out_runs_reaches_the_server_later(own_server: Server, proxies: list[Proxy]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ledger.asks import EXCHANGE, MAILBOX, MS, SCOPE, admitted, ask, claim, held, passed
 from ledger.conftest import now_us
 from proxy.core.book import HeldBy
+from proxy.core.window import Probe
 from proxy.ledger.failover import FailoverLedger
 from proxy.ledger.local import LocalLedger
 
@@ -97,12 +98,12 @@ async def test_nobody_is_admitted_into_a_window_and_one_probes_at_its_end(ledger
     told = await held(ledger, ask(claim(), scopes=(SCOPE,)))
     assert (told.by, told.key, told.name, told.probing) == (HeldBy.WINDOW, SCOPE, "exchange", False)
     await passed(told.wait_us)
-    assert (await admitted(ledger, ask(scopes=(SCOPE,), lease_id="probe"))).probes == (SCOPE,)
+    assert (await admitted(ledger, ask(scopes=(SCOPE,), lease_id="probe"))).probes == (Probe(SCOPE, EXCHANGE.wait_us),)
     assert (await held(ledger, ask(scopes=(SCOPE,), lease_id="b"))).probing
     ledger.end_probe(SCOPE, "b", succeeded=True)
     ledger.end_probe(SCOPE, "probe", succeeded=True)
     after = await admitted(ledger, ask(scopes=(SCOPE,), lease_id="b"))
-    assert [scope for scope, _ in after.reopened_us] == [SCOPE]
+    assert [(each.scope, each.length_us) for each in after.reopened] == [(SCOPE, EXCHANGE.wait_us)]
     assert after.probes == ()
 
 

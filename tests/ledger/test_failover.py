@@ -153,7 +153,7 @@ async def test_what_is_settled_released_and_probed_while_the_server_is_away_reac
     await proxy.becomes(State.SHARED)
     other = another_proxy(own_server, proxies)
     after = await admitted(other.ledger, ask(claim(window_us=60 * SECOND), caps=(MAILBOX,), scopes=(SCOPE,), lease_id="b"))
-    assert [scope for scope, _ in after.reopened_us] == [SCOPE]
+    assert [(each.scope, each.length_us) for each in after.reopened] == [(SCOPE, EXCHANGE.wait_us)]
     await held(other.ledger, ask(claim(window_us=60 * SECOND)))
     await held(other.ledger, ask(caps=(MAILBOX._replace(key="other"),), lease_id="b"))
 

@@ -65,7 +65,7 @@ single = st.one_of(knock, throttle, passed, answer).map(alone)
 lives = st.lists(st.one_of(trials(), knock.map(alone), passed.map(alone), single), min_size=6, max_size=15).map(in_a_row)
 
 limited = st.sampled_from([(("a", 1),), (("a", 2),), (("a", 1), ("a", 1)), (("a", 5),), (("b", 1),)])
-ticks = st.sampled_from([1, 1, 2, 3, 4, 50, 96, 97, 99, 100, 9_000, 310_000, 320_000, -1, -110]).map(Passed)
+ticks = st.sampled_from([1, 1, 2, 3, 4, 400, 796, 797, 799, 800, 1_240, 310_000, 320_000, -1, -810]).map(Passed)
 charges = st.builds(Asks, who, limited, st.just(()), st.just(()))
 settles = st.builds(Settles, st.integers(0, 3), st.integers(0, 4))
 moves = st.builds(Moves, st.integers(0, 3))
@@ -85,7 +85,7 @@ cap_lives: st.SearchStrategy[list[Step]] = st.lists(st.one_of(places, places, ag
 @given(limit_lives)
 def test_the_scripts_say_what_the_book_says_in_the_life_of_one_limit(server: Server, life: list[Step]) -> None:
     with server.client() as client:
-        pair = Pair({"a": (4, 100), "b": (3, 320_000)}, client)
+        pair = Pair({"a": (4, 800), "b": (3, 320_000)}, client)
         for step in life:
             pair.do(step)
 
@@ -122,23 +122,30 @@ def throttled(wait_us: int, *, scope: str = SCOPES[0], growth: int = 200, probes
 
 
 KNOCK, OTHER = Asks("ann", (), (), SCOPES[:1]), Asks("bob", (), (), SCOPES[:1])
-A, B = Asks("ann", (("a", 1),)), Asks("ann", (("b", 3),))
+A, B, C, D = (Asks("ann", ((key, cost),)) for key, cost in (("a", 1), ("b", 3), ("c", 1), ("d", 3)))
+APART: list[Step] = [C, Passed(1_300)]
+LIMITS = {"a": (4, 800), "b": (3, 320_000), "c": (100, 320_000), "d": (3, 3_200_000)}
 PROBED: list[Step] = [throttled(5), Passed(5), KNOCK]
-REOPENED: list[Step] = [*PROBED, Answered(SCOPES[0], "ann", succeeded=True)]
+SUCCESS = Answered(SCOPES[0], "ann", succeeded=True)
+REOPENED: list[Step] = [*PROBED, SUCCESS]
 HISTORIES: dict[str, list[Step]] = {
-    "an entry expires at its very end": [A, Passed(50), A, A, A, Passed(50), A, A],
-    "as much as is needed must expire": [A, Passed(50), A, A, A, A],
-    "a slot is so long": [Asks("ann", (("b", 1),)), Passed(10_100), Asks("ann", (("b", 1),)), Passed(310_000), Asks("ann", (("b", 2),))],
-    "a slot is rounded up": [A, Passed(3), A, Passed(97), Asks("ann", (("a", 4),))],
-    "a slot is counted from its first arrival": [A, Passed(3), A, Passed(3), A, Passed(97), Asks("ann", (("a", 4),))],
-    "a log lives as long as its newest arrival": [Asks("ann", (("b", 2),)), Passed(9_000), Asks("ann", (("b", 1),)), Passed(315_000), B],
-    "what has expired stays so when the clock steps back": [A, A, A, A, B, Passed(100), Asks("ann", (("a", 1), ("b", 1))), Passed(-60), A],
+    "an entry expires at its very end": [A, Passed(400), A, A, A, Passed(400), A, A],
+    "as much as is needed must expire": [A, Passed(400), A, A, A, A],
+    "a slot is so long": [*APART * 31, C, Passed(10_100), C],
+    "a slot is finer up to so many entries": [*APART * 32, C],
+    "a fine slot is so long": [C, Passed(1_252), C],
+    "a slot is rounded up": [A, Passed(3), A, Passed(797), Asks("ann", (("a", 4),))],
+    "a slot is counted from its first arrival": [A, Passed(3), A, Passed(3), A, Passed(797), Asks("ann", (("a", 4),))],
+    "a slot steps back with the clock": [A, Passed(-10), A, Passed(5), A],
+    "a log lives as long as its newest arrival": [Asks("ann", (("d", 2),)), Passed(9_000), Asks("ann", (("d", 1),)), Passed(3_195_000), D],
+    "what has expired stays so when the clock steps back": [A, A, A, A, B, Passed(800), Asks("ann", (("a", 1), ("b", 1))), Passed(-480), A],
     "of two equal waits the first is told": [throttled(50), throttled(50, scope=SCOPES[1]), Asks("ann", (), (), SCOPES)],
     "growth is rounded down": [throttled(5, growth=150), Passed(5), KNOCK, throttled(5, growth=150), Passed(7), KNOCK, throttled(5, growth=150)],
     "a window without a probe lives until its end": [throttled(10_000, probes=False), Passed(8_000), KNOCK],
     "a window steps back with the clock": [throttled(50), Passed(20), KNOCK, Passed(-10), KNOCK],
     "a reopening is remembered for so long": [*REOPENED, Passed(REMEMBERED_US - 1), KNOCK, Passed(1), KNOCK],
     "a reopening steps back with the clock": [*REOPENED, Passed(10), KNOCK, Passed(-4), KNOCK],
+    "how long a window was is told as it has grown": [*PROBED, throttled(5), Passed(10), KNOCK, SUCCESS, Passed(7), KNOCK],
     "what was reopened closes": [*REOPENED, throttled(5), KNOCK],
     "a window is tried out from its very end": [throttled(5), Passed(5), throttled(5)],
     "a probe holds others at once": [*PROBED, OTHER],
@@ -150,15 +157,15 @@ HISTORIES: dict[str, list[Step]] = {
 @pytest.mark.parametrize("history", HISTORIES)
 def test_the_scripts_say_what_the_book_says_where_it_is_delicate(server: Server, history: str) -> None:
     with server.client() as client:
-        pair = Pair({"a": (4, 100), "b": (3, 320_000)}, client)
+        pair = Pair(LIMITS, client)
         for step in HISTORIES[history]:
             pair.do(step)
 
 
 def test_more_is_never_given_back_than_an_entry_holds(server: Server) -> None:
     with server.client() as client:
-        pair = Pair({"a": (4, 100)}, client)
-        for step in (Asks("ann", (("a", 2),)), Passed(50), A):
+        pair = Pair({"a": (4, 800)}, client)
+        for step in (Asks("ann", (("a", 2),)), Passed(400), A):
             pair.do(step)
         for _ in range(2):
             pair.receipts.insert(0, pair.receipts[0])

@@ -8,6 +8,7 @@ import pytest
 
 from ledger.asks import EXCHANGE, MAILBOX, MS, SCOPE, admitted, ask, claim, held, passed
 from proxy.core.book import Admitted
+from proxy.core.window import Probe
 from proxy.ledger import shared as shared_ledger
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ async def test_a_window_that_a_server_lost_holds_again_and_grows_as_before(serve
     assert told.wait_us <= 80 * MS
     assert told.name == "exchange"
     await passed(told.wait_us)
-    assert (await admitted(other, asked)).probes == (SCOPE,)
+    assert (await admitted(other, asked)).probes == (Probe(SCOPE, 200 * MS),)
     other.open_window(SCOPE, EXCHANGE._replace(wait_us=MS))
     await other.touch()
     assert (await held(make_shared(), asked)).wait_us > 190 * MS

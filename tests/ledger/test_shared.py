@@ -10,6 +10,7 @@ import pytest
 from ledger.asks import EXCHANGE, MAILBOX, MS, SCOPE, admitted, ask, claim, held, passed
 from ledger.conftest import PATIENT_S, now_us
 from proxy.core.book import Admitted, HeldBy
+from proxy.core.window import Probe
 from proxy.ledger import corrections, homes
 from proxy.ledger import pipe as pipes
 from proxy.ledger.pipe import AwayError, Pipe
@@ -43,11 +44,11 @@ async def test_a_window_opened_by_one_holds_the_other_and_its_reopening_too(make
     told = await held(theirs, asked)
     assert theirs.mirror.book.windows[SCOPE].opening.cause == "exchange"
     await passed(told.wait_us)
-    assert (await admitted(theirs, asked)).probes == (SCOPE,)
+    assert (await admitted(theirs, asked)).probes == (Probe(SCOPE, EXCHANGE.wait_us),)
     assert (await held(ours, ask(scopes=(SCOPE,), lease_id="b"))).probing
     theirs.end_probe(SCOPE, "a", succeeded=True)
     await settled(theirs)
-    assert (await admitted(ours, asked)).reopened_us[0][0] == SCOPE
+    assert [(each.scope, each.length_us) for each in (await admitted(ours, asked)).reopened] == [(SCOPE, EXCHANGE.wait_us)]
     assert ours.mirror.book.windows[SCOPE].reopened_at_us is not None
 
 
@@ -99,7 +100,7 @@ async def test_what_is_admitted_for_a_caller_who_left_is_given_back(make_shared:
         await asking
     await settled(ledger)
     after = await admitted(ledger, ask(claim(2), caps=(MAILBOX,), scopes=(SCOPE,), lease_id="b"))
-    assert after.probes == (SCOPE,)
+    assert after.probes == (Probe(SCOPE, EXCHANGE.wait_us),)
 
 
 async def test_a_caller_who_left_before_it_was_held_changes_nothing(make_shared: Callable[..., SharedLedger]) -> None:

@@ -204,7 +204,7 @@ class Way:
         await asyncio.sleep(_LONG_S)
         self.gate.sweep(0.0)
         assert self.book.logs == {}
-        assert (self.turnstile._metronomes._reopened_at, self.turnstile._metronomes._limiters) == ({}, {})
+        assert (self.turnstile._metronomes._ramps, self.turnstile._metronomes._limiters) == ({}, {})
         assert self.book.windows == {}
 
 

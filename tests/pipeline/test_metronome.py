@@ -10,9 +10,7 @@ from aiolimiter import AsyncLimiter
 
 from pipeline.fast_time import fast_forwarded
 from proxy import metronome
-from proxy.metronome import INTERVALS_S, Metronomes
-
-SHAKY_S = INTERVALS_S[-1][0]
+from proxy.metronome import LONGEST_S, Metronomes
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +30,10 @@ async def beats_s(metronomes: Metronomes, count: int, *scopes: str) -> list[floa
     return beats
 
 
-def begun(*scopes: str, ago_s: float = 0.0) -> Metronomes:
+def begun(*scopes: str, ago_s: float = 0.0, window_s: float = LONGEST_S) -> Metronomes:
     metronomes = Metronomes()
     for scope in scopes:
-        metronomes.begin(scope, asyncio.get_running_loop().time() - ago_s)
+        metronomes.begin(scope, window_s, ago_s)
     return metronomes
 
 
@@ -73,8 +71,35 @@ async def test_no_two_go_in_the_same_instant_where_the_pace_rises() -> None:
 
 
 @fast_forwarded
+async def test_a_window_of_twenty_minutes_is_followed_by_the_same_pace_as_one_of_a_minute() -> None:
+    assert await beats_s(begun("scope", window_s=1200.0), 60, "scope") == await beats_s(begun("scope"), 60, "scope")
+
+
+@pytest.mark.parametrize(("window_s", "first_beats_s"), [(1.0, [0.0, 0.017, 0.033, 0.05]), (5.0, [0.0, 0.083, 0.167, 0.25])])
+@fast_forwarded
+async def test_the_shorter_the_window_was_the_faster_the_pace_begins(window_s: float, first_beats_s: list[float]) -> None:
+    assert await beats_s(begun("scope", window_s=window_s), 4, "scope") == first_beats_s
+
+
+@fast_forwarded
+async def test_after_a_short_window_as_many_go_in_its_time_as_in_a_minute_after_a_long_one() -> None:
+    long, short = [await beats_s(begun("scope", window_s=window_s), 1000, "scope") for window_s in (LONGEST_S, 30.0)]
+    assert short == [pytest.approx(at_s / 2, abs=0.01) for at_s in long]
+
+
+@pytest.mark.parametrize("window_s", [1200.0, LONGEST_S, 5.0, 1.0])
+@fast_forwarded
+async def test_what_is_told_once_its_pace_is_over_begins_none(window_s: float) -> None:
+    assert begun("scope", ago_s=min(window_s, LONGEST_S) - 0.001, window_s=window_s).concern(["scope"])
+    metronomes = begun("scope", ago_s=min(window_s, LONGEST_S), window_s=window_s)
+    assert not metronomes.concern(["scope"])
+    assert metronomes._ramps == {}
+
+
+@fast_forwarded
 async def test_after_a_minute_nothing_is_paced_any_more() -> None:
-    metronomes = begun("scope", ago_s=SHAKY_S)
+    metronomes = begun("scope")
+    await asyncio.sleep(LONGEST_S)
     assert await beats_s(metronomes, 50, "scope") == [0.0] * 50
     assert not metronomes.concern(["scope"])
 
@@ -82,19 +107,31 @@ async def test_after_a_minute_nothing_is_paced_any_more() -> None:
 @fast_forwarded
 async def test_it_forgets_by_itself_what_has_been_open_for_long() -> None:
     metronomes = begun("scope", "late")
-    await beats_s(metronomes, 1, "scope", "late")
+    metronomes.begin("short", 5.0)
+    await beats_s(metronomes, 1, "scope", "late", "short")
     loop = asyncio.get_running_loop()
-    metronomes.sweep(loop.time() + SHAKY_S - 0.001)
+    metronomes.sweep(loop.time() + 5.0)
+    assert (set(metronomes._ramps), set(metronomes._limiters)) == ({"scope", "late"}, {"scope", "late"})
+    metronomes.sweep(loop.time() + LONGEST_S - 0.001)
     assert metronomes.concern(["scope"])
-    metronomes.sweep(loop.time() + SHAKY_S)
-    assert (metronomes._reopened_at, metronomes._limiters) == ({}, {})
+    metronomes.sweep(loop.time() + LONGEST_S)
+    assert (metronomes._ramps, metronomes._limiters) == ({}, {})
 
 
 @fast_forwarded
 async def test_a_second_reopening_does_not_begin_the_pace_anew() -> None:
     metronomes = begun("scope", ago_s=20.0)
-    metronomes.begin("scope", asyncio.get_running_loop().time())
+    metronomes.begin("scope", LONGEST_S)
     assert await beats_s(metronomes, 3, "scope") == [0.0, 0.1, 0.2]
+
+
+@fast_forwarded
+async def test_what_was_paced_and_not_asked_for_since_is_paced_by_the_next_window() -> None:
+    metronomes = begun("scope", window_s=5.0)
+    await asyncio.sleep(5.0)
+    assert not metronomes.concern(["scope"])
+    metronomes.begin("scope", LONGEST_S)
+    assert await beats_s(metronomes, 3, "scope") == [0.0, 1.0, 2.0]
 
 
 @fast_forwarded
@@ -103,14 +140,14 @@ async def test_a_scope_that_closes_again_begins_slowly_the_next_time() -> None:
     await beats_s(metronomes, 3, "scope")
     metronomes.end("scope")
     assert not metronomes.concern(["scope"])
-    metronomes.begin("scope", asyncio.get_running_loop().time())
+    metronomes.begin("scope", LONGEST_S)
     assert await beats_s(metronomes, 3, "scope") == [0.0, 1.0, 2.0]
 
 
 @fast_forwarded
 async def test_who_needs_two_scopes_keeps_the_pace_of_both() -> None:
     metronomes = begun("grant")
-    metronomes.begin("sends", asyncio.get_running_loop().time() - 20.0)
+    metronomes.begin("sends", LONGEST_S, 20.0)
     assert await beats_s(metronomes, 3, "grant", "sends") == [0.0, 1.0, 2.0]
 
 

@@ -11,6 +11,7 @@ import pytest
 from pipeline.asks import SECOND_US, a_cap, a_claim, an_ask, an_opening
 from pipeline.fast_time import fast_forwarded
 from proxy.core.book import HeldBy
+from proxy.core.window import Probe
 from proxy.ledger.local import LocalLedger
 from proxy.turned_away import TurnedAway
 from proxy.turnstile import HERE, Entered, Reach, Room, Turnstile
@@ -186,6 +187,21 @@ async def test_who_costs_little_goes_ahead_where_the_first_goes_no_later_for_it(
     assert [(names.count("big"), names.count("small")) for names in by_second] == [(1, 4), (1, 4), (1, 4)]
 
 
+@fast_forwarded
+async def test_who_costs_little_goes_as_soon_as_there_is_room_before_the_first_has_enough() -> None:
+    gate = Gate()
+
+    def ask(name: str, cost: int) -> Ask:
+        return an_ask(a_claim(name, count=1000), a_claim("units", count=10, cost=cost))
+
+    await gate.pass_through("early", ask("early", 4))
+    await asyncio.sleep(0.3)
+    await gate.pass_through("late", ask("late", 6))
+    tasks = [gate.start("big", ask("big", 6)), *(gate.start("small", ask("small", 1)) for _ in range(5))]
+    await asyncio.gather(*tasks)
+    assert gate.went[2:] == [*[("small", 1.0)] * 4, ("big", 1.3), ("small", 2.0)]
+
+
 @pytest.mark.parametrize("seed", range(40))
 @fast_forwarded
 async def test_whoever_goes_ahead_the_first_goes_at_most_a_slot_later_than_it_was_told(seed: int) -> None:
@@ -297,15 +313,31 @@ async def test_a_window_holds_all_then_one_probes_then_the_rest_go_at_a_rising_p
     await asyncio.sleep(9.0)
     assert gate.went == [("0", 8.0)]
     gate.ledger.end_probe("grant:g", asks[0].lease_id, succeeded=True)
-    gate.turnstile.reopened("grant:g")
+    gate.turnstile.reopened(Probe("grant:g", 8 * SECOND_US))
     await asyncio.gather(*tasks)
-    assert gate.went == [("0", 8.0), ("1", 9.0), ("2", 10.0), ("3", 11.0)]
+    assert gate.went == [("0", 8.0), ("1", 9.0), ("2", 9.133), ("3", 9.267)]
+
+
+@fast_forwarded
+async def test_a_scope_that_another_has_reopened_is_paced_as_long_as_its_window_was() -> None:
+    gate = Gate()
+    gate.ledger.open_window("grant:g", an_opening(8.0))
+    await asyncio.sleep(8.0)
+    probe = an_ask(scopes=("grant:g",))
+    await gate.ledger.admit(probe)
+    gate.ledger.end_probe("grant:g", probe.lease_id, succeeded=True)
+    await asyncio.sleep(2.0)
+    await asyncio.gather(*(gate.start(str(number), an_ask(scopes=("grant:g",))) for number in range(4)))
+    assert gate.went == [("0", 10.0), ("1", 10.0), ("2", 10.027), ("3", 10.053)]
+    await asyncio.sleep(6.0)
+    late = [await gate.pass_through("late", an_ask(scopes=("grant:g",)), patience_s=0.0) for _ in range(3)]
+    assert all(isinstance(result, Entered) for result in late)
 
 
 @fast_forwarded
 async def test_who_waits_behind_one_that_keeps_the_pace_is_told_of_the_window() -> None:
     gate = Gate()
-    gate.turnstile.reopened("grant:g")
+    gate.turnstile.reopened(Probe("grant:g", 60 * SECOND_US))
     tasks = [gate.start(str(number), an_ask(scopes=("grant:g",)), patience_s=2.5) for number in range(20)]
     refused = [result for result in await asyncio.gather(*tasks) if isinstance(result, TurnedAway)]
     assert refused
