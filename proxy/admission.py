@@ -175,6 +175,10 @@ class Admission:
         errand.advice = self._recovery.advice_for(ask, errand.context, self._now_s())
         return closed_s
 
+    async def announced(self) -> None:
+        """Return when all who share the limits know of the doors that were closed here, or cannot be told."""
+        await self._ledger.announced()
+
     def suspend(self, errand: Errand) -> Callable[[], None]:
         """Hold the mailbox, or the application where there is none, while a throttling answer is read; returns what ends that."""
         scopes = errand.ask.scopes if errand.ask is not None else ()

@@ -19,7 +19,7 @@ from proxy.core.recovery import Care
 from proxy.discovery import Discovery
 from proxy.ledger.journal import load
 from proxy.ledger.journal_writer import JournalWriter
-from proxy.ledger.local import LocalLedger
+from proxy.ledger.local import LocalLedger, now_us
 from proxy.mailboxes import Mailboxes
 from proxy.turnstile import HERE, Reach, Room, Turnstile
 
@@ -115,10 +115,6 @@ def _rules(settings: Settings, catalogue: Catalogue, identity: Identity) -> Rule
     )
 
 
-def _now_us() -> int:
-    return time.monotonic_ns() // 1000
-
-
 def _shared_ledger(settings: Settings, log: Log) -> tuple[FailoverLedger, SharedKnowledge, Callable[[], Awaitable[None]]]:
     from proxy.ledger.sharing import make_shared_ledger  # noqa: PLC0415  its library takes memory that a proxy alone has better use for
 
@@ -144,14 +140,14 @@ async def _nothing_to_close() -> None:
 
 def _local_ledger(name: str, log: Log) -> tuple[LocalLedger, None, Callable[[], Awaitable[None]]]:
     if not name:
-        return LocalLedger(_now_us), None, _nothing_to_close
+        return LocalLedger(now_us), None, _nothing_to_close
     path = Path(name)
-    windows, complaint = load(path, time.time(), _now_us())
+    windows, complaint = load(path, time.time(), now_us())
     if complaint:
         log.warning("windows.warning", message=complaint)
-    ledger = LocalLedger(_now_us)
+    ledger = LocalLedger(now_us)
     ledger.book.windows.update(windows)
-    journal = JournalWriter(path, ledger.book.windows, _now_us, lambda message: log.warning("windows.warning", message=message))
+    journal = JournalWriter(path, ledger.book.windows, now_us, lambda message: log.warning("windows.warning", message=message))
     ledger.on_windows_changed = journal.note_change
     return ledger, None, journal.flush
 

@@ -171,6 +171,7 @@ class Pipeline:
         # What answers an earlier request says nothing about now.
         closed_s = None if replayed else self._admission.throttled(errand, verdict, head.status, self._retrying.roll())
         if closed_s is not None:
+            await self._admission.announced()  # before the caller knows, who may come again by another way
             verdict = Verdict(verdict.cause, verdict.origin, closed_s)
         outcome = ErrorReply(
             head.status,

@@ -112,12 +112,13 @@ class Turnstile:
         self._fill_up(waiter)
         self.waiting = Room(self.waiting.requests + 1, self.waiting.body_bytes + held_bytes)
         try:
-            result_or_refusal = self._forecast.early_refusal(waiter) or await self._turn(waiter)
+            early = self._forecast.early_refusal(waiter)
+            result_or_refusal = early or await self._turn(waiter)
         except BaseException:
             self._leave(waiter, held_bytes, served=False)
             raise
         self._leave(waiter, held_bytes, served=isinstance(result_or_refusal, Admitted))
-        waited_s = self._loop.time() - started_at
+        waited_s = 0.0 if early is not None else self._loop.time() - started_at
         if isinstance(result_or_refusal, TurnedAway):
             return result_or_refusal._replace(waited_s=waited_s)
         return Entered(result_or_refusal, waited_s, waiter.asked_at)

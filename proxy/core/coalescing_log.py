@@ -6,7 +6,7 @@ count through such a window, GCRA keeps it only by giving up the burst; here the
 - An arrival joins the newest entry while that began less than a slot ago, else it begins an entry. A slot is a 32nd of the window; while there are
   fewer than 32 entries, a 256th: a burst then comes back as it went, not all with its last unit.
 - An entry expires one window after its newest arrival, all of it at once: units come back at most a slot late.
-- What was spent some time ago and is told only now stands where it belongs, or up to a slot later.
+- What was spent some time ago and is told only now stands where it belongs, or up to a slot later; that may double the number of entries.
 - A cost over the count is admitted into an empty log alone, at its full cost.
 - The log remembers the last time that it saw; a clock that steps back shifts the whole log, so that a wait stays as long as it was.
 

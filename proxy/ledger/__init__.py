@@ -15,7 +15,7 @@ class LedgerAwayError(Exception):
 
 
 class Ledger(Protocol):
-    """What the pipeline needs of a ledger. Only `admit` may wait for anybody; the rest takes effect for this process at once."""
+    """What the pipeline needs of a ledger. Only `admit` and `announced` may wait for anybody; the rest takes effect for this process at once."""
 
     async def admit(self, ask: Ask) -> Admitted | Held:
         """Book all that is asked, or nothing."""
@@ -34,6 +34,9 @@ class Ledger(Protocol):
 
     def open_window(self, scope: str, opening: Opening) -> int:
         """Take in a throttling answer; returns for how many microseconds the scope is closed now."""
+
+    async def announced(self) -> None:
+        """Return when the windows opened here so far are known to all who share the ledger, or nobody can tell them. Never raises."""
 
     def end_probe(self, scope: str, lease_id: str, *, succeeded: bool) -> None:
         """Take in what a probe has brought."""

@@ -44,17 +44,19 @@ function corrections.move()
   return charge(log, number(4), number(5))
 end
 
--- window, id of the last entry that was told, units booked until then, units booked elsewhere since, id of a new entry; returns the
--- entry to tell next time
+-- window, id of an entry that was told, then of what was spent, the oldest first: how long ago, units known when that entry was told, units that
+-- were not, id of a new entry; returns the entry to tell next time, which goes after all of them
 function corrections.recall()
-  local log, missing = log_now(), number(5)
-  if not entry_of(log, number(3)) then
-    missing = missing + number(4) -- the log was lost
+  local log = log_now()
+  local was_lost = not entry_of(log, number(3))
+  for i = 4, #ARGV, 4 do
+    local missing = number(i + 2) + (was_lost and number(i + 1) or 0)
+    if missing > 0 then
+      recall(log, missing, number(i), number(i + 3))
+    end
   end
-  if missing == 0 then
-    return number(3)
-  end
-  return charge(log, missing, number(6))
+  local tail = log.entries[#log.entries]
+  return tail and tail.id
 end
 
 -- lease id

@@ -6,6 +6,7 @@ units back is not, and those come back by themselves.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -16,8 +17,7 @@ from proxy.ledger.mirror import servers_part
 from proxy.ledger.scripts import cap_key, log_key, window_key, words_of
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from proxy.core.book import Receipt
     from proxy.core.quota import Ask
@@ -50,6 +50,7 @@ class Corrections:
         self._scripts = scripts
         self._kept: deque[Command] = deque(maxlen=KEPT_MAX)
         self._moved: dict[int, int] = {}
+        self._opening: asyncio.Future[Any] | None = None
 
     def settle(self, receipt: Receipt, cost: int, entry_id: int, then: Callable[[int], None] = lambda _there: None) -> None:
         """Correct an estimate; `entry_id` is for what was booked too little, and `then` learns where that is."""
@@ -78,16 +79,23 @@ class Corrections:
 
     def open_window(self, scope: str, opening: Opening, then: Callable[[int], None]) -> None:
         """Tell of a throttling answer; `then` learns for how long the scope is closed."""
-        _then(self._tell(self._window(scope), "open", *words_of(opening)), then)
+        sent = self.send(self._scripts.correct(self._window(scope), "open", *words_of(opening)))
+        _then(sent, then)
+        self._opening = sent
+
+    async def announced(self) -> None:
+        """Return when the windows that were told of are known to the server, or it was lost. The last one is answered last."""
+        if self._opening is not None and not self._opening.done():
+            await asyncio.wait([self._opening])
 
     def end_probe(self, scope: str, lease_id: str, *, succeeded: bool) -> None:
         """Tell what a probe has brought."""
         self._tell(self._window(scope), "end_probe", lease_id, int(succeeded))
 
-    def recall(self, missing: Missing, entry_id: int, then: Callable[[int], None], otherwise: Callable[[], None]) -> asyncio.Future[Any]:
-        """Tell what was charged against a limit, where the server lacks it; `then` learns the entry to name next time."""
-        units = (missing.entry_id, missing.known, missing.unknown)
-        sent = self.send(self._scripts.correct(self._log(missing.key), "recall", missing.window_us, *units, entry_id))
+    def recall(self, missing: Missing, entry_ids: Iterator[int], then: Callable[[int], None], otherwise: Callable[[], None]) -> asyncio.Future[Any]:
+        """Tell what was spent of a limit, where the server lacks it; `then` learns the entry to name next time."""
+        spent = (word for each in missing.spent for word in (*each, next(entry_ids)))
+        sent = self.send(self._scripts.correct(self._log(missing.key), "recall", missing.window_us, missing.entry_id, *spent))
         _then(sent, then, otherwise)
         return sent
 

@@ -65,6 +65,7 @@ class FailoverLedger:
         self.renew = shared.renew
         self.release = shared.release
         self.open_window = shared.open_window
+        self.announced = shared.announced
         self.end_probe = shared.end_probe
         self.sweep = shared.sweep
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import TYPE_CHECKING
 
 from proxy.core.book import Book
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from proxy.core.book import Admitted, Held, Receipt
     from proxy.core.quota import Ask, Claim
     from proxy.core.window import Opening
+
+
+def now_us() -> int:
+    """Return this machine's clock that never steps back, in whole microseconds."""
+    return time.monotonic_ns() // 1000
 
 
 class LocalLedger:
@@ -59,6 +65,9 @@ class LocalLedger:
         closed_us = self.book.open_window(scope, opening, self._now_us())
         self.on_windows_changed()
         return closed_us
+
+    async def announced(self) -> None:
+        """Nobody else is to know."""
 
     def end_probe(self, scope: str, lease_id: str, *, succeeded: bool) -> None:
         """Take in what a probe has brought."""

@@ -14,13 +14,31 @@ from proxy.core.coalescing_log import CoalescingLog
 from proxy.core.window import ThrottleWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from proxy.core.quota import Ask, Claim
     from proxy.core.window import Opening
 
 ID_BITS: Final = 52
 _SERVERS_ID: Final = (1 << ID_BITS) - 1
+
+
+Unshared = dict[str, dict[int, int]]
+"""Units that the server never heard of, by the limits' keys and the entries here."""
+
+
+class Spent(NamedTuple):
+    """What was spent about the same time.
+
+    Attributes:
+        age_us: How long ago.
+        known: Units of which the server was told.
+        unknown: Units that it never heard of.
+    """
+
+    age_us: int
+    known: int
+    unknown: int
 
 
 class Missing(NamedTuple):
@@ -30,15 +48,13 @@ class Missing(NamedTuple):
         key: The limit's.
         window_us: Its window.
         entry_id: The last entry that the server told; 0 where it never did.
-        known: Units of this process that it once knew.
-        unknown: Units that it never heard of.
+        spent: By this process within the window, the oldest first.
     """
 
     key: str
     window_us: int
     entry_id: int
-    known: int
-    unknown: int
+    spent: tuple[Spent, ...]
 
 
 def servers_part(receipt: Receipt) -> int:
@@ -54,12 +70,12 @@ class Mirror:
 
     Attributes:
         book: What it knows.
-        unshared: The charges that the server never heard of, by the limits' keys.
+        unshared: The charges that the server never heard of.
     """
 
     def __init__(self, now_us: Callable[[], int]) -> None:
         self.book = Book()
-        self.unshared: dict[str, CoalescingLog] = {}
+        self.unshared: Unshared = {}
         self._now_us = now_us
         self._entry_ids = itertools.count(1)
         self._told: dict[str, int] = {}
@@ -70,7 +86,7 @@ class Mirror:
         if isinstance(result, Held):
             return result
         for receipt in result.receipts:
-            self._note_unshared(receipt)
+            self._note_unshared(receipt.key, receipt.entry_id, receipt.cost)
         return result._replace(receipts=tuple(_joined(receipt, 0) for receipt in result.receipts))
 
     def admitted(self, ask: Ask, told: Admitted) -> Admitted:
@@ -94,8 +110,11 @@ class Mirror:
 
     def _charged(self, receipt: Receipt, now_us: int) -> Receipt:
         self.told(receipt.key, receipt.entry_id)
-        here = self.book.move(receipt._replace(entry_id=0), now_us, next(self._entry_ids))
-        return _joined(here, receipt.entry_id)
+        return _joined(self._booked(receipt, now_us), receipt.entry_id)
+
+    def _booked(self, receipt: Receipt, now_us: int) -> Receipt:
+        """Charge here, whether it fits or not."""
+        return self.book.move(receipt._replace(entry_id=0), now_us, next(self._entry_ids))
 
     def closed(self, scopes: Iterable[str]) -> Held | None:
         """Return the window known here that is closed for the longest; None where none is. Who may probe is the server's business."""
@@ -123,17 +142,25 @@ class Mirror:
     def settle(self, receipt: Receipt, cost: int, *, is_alone: bool) -> None:
         """Correct an estimate here; `is_alone`: the server is not told of more that was used."""
         now_us, here = self._now_us(), _here(receipt)
-        entry_id = next(self._entry_ids)
-        self.book.settle(here, cost, now_us, entry_id)
-        if not servers_part(receipt) and cost > receipt.cost:
-            if is_alone:
-                self._note_unshared(here._replace(cost=cost - receipt.cost, entry_id=entry_id))
-        elif not servers_part(receipt) and (log := self.unshared.get(receipt.key)) is not None:
-            log.give_back(here.entry_id, receipt.cost - cost)
+        unshared = not servers_part(receipt)
+        if cost > receipt.cost:
+            more = self._booked(here._replace(cost=cost - receipt.cost), now_us)
+            if unshared and is_alone:
+                self._note_unshared(more.key, more.entry_id, more.cost)
+            return
+        self.book.settle(here, cost, now_us, 0)
+        if unshared:
+            self._note_unshared(here.key, here.entry_id, cost - receipt.cost)
 
     def move(self, receipt: Receipt, servers_id: int) -> Receipt:
-        """Book a charge again here, now; `servers_id` is its new entry there."""
-        return _joined(self.book.move(_here(receipt), self._now_us(), next(self._entry_ids)), servers_id)
+        """Book a charge again here, now; `servers_id` is its new entry there, 0 where the server is not told."""
+        here = _here(receipt)
+        moved = self.book.move(here, self._now_us(), next(self._entry_ids))
+        if not servers_part(receipt):
+            self._note_unshared(here.key, here.entry_id, -here.cost)
+        if not servers_id:
+            self._note_unshared(moved.key, moved.entry_id, moved.cost)
+        return _joined(moved, servers_id)
 
     def renew(self, key: str, lease_id: str) -> None:
         """Keep a place in flight for longer."""
@@ -155,23 +182,21 @@ class Mirror:
         """Tell whether a claim fits now, and `before` units of its limit would fit within `within_us` all the same."""
         return self.book.lets_pass(claim, before, within_us, self._now_us())
 
-    def keep_unshared(self, logs: dict[str, CoalescingLog]) -> None:
+    def keep_unshared(self, unshared: Unshared) -> None:
         """Take charges for unshared after all."""
-        for key, log in logs.items():
-            log.advance(self._now_us(), log.window_us)
-            self._note_unshared(Receipt(key, next(self._entry_ids), log.used, log.window_us))
+        for key, units_of in unshared.items():
+            for entry_id, units in units_of.items():
+                self._note_unshared(key, entry_id, units)
 
-    def missing(self, unshared: dict[str, CoalescingLog]) -> Iterator[Missing]:
-        """Tell what a server that comes back may lack, where `unshared` is what it never heard of."""
-        now_us = self._now_us()
-        for key, log in self.book.logs.items():
-            log.advance(now_us, log.window_us)
-            never = unshared.get(key)
-            if never is not None:
-                never.advance(now_us, log.window_us)
-            unknown = min(log.used, 0 if never is None else never.used)
-            if log.used:
-                yield Missing(key, log.window_us, self._told.get(key, 0), log.used - unknown, unknown)
+    def missing(self, key: str, never: Mapping[int, int]) -> Missing:
+        """Tell what a server that comes back may lack, where `never` is what it never heard of and is to be told; what came later is not."""
+        log, later = self.book.logs.get(key) or CoalescingLog(), self.unshared.get(key, {})
+        log.advance(self._now_us(), log.window_us)
+        spent = []
+        for _, age_us, cost, entry_id in log.entries():
+            unknown = min(cost, never.get(entry_id, 0))
+            spent.append(Spent(age_us, cost - unknown - later.get(entry_id, 0), unknown))
+        return Missing(key, log.window_us, self._told.get(key, 0), tuple(spent))
 
     def closed_windows(self) -> Iterator[tuple[str, ThrottleWindow, int]]:
         """Tell the windows that are closed, and for how long still."""
@@ -194,12 +219,16 @@ class Mirror:
         self.book.sweep(self._now_us())
         logs = self.book.logs
         self._told = {key: entry_id for key, entry_id in self._told.items() if key in logs}
-        self.unshared = {key: log for key, log in self.unshared.items() if key in logs}
+        self.unshared = {key: _that_lasts(logs[key], units_of) for key, units_of in self.unshared.items() if key in logs}
 
-    def _note_unshared(self, receipt: Receipt) -> None:
-        log = self.unshared.setdefault(receipt.key, CoalescingLog())
-        log.advance(self._now_us(), receipt.window_us)
-        log.charge(receipt.cost, receipt.entry_id)
+    def _note_unshared(self, key: str, entry_id: int, units: int) -> None:
+        """Add units, or take some away."""
+        units_of = self.unshared.setdefault(key, {})
+        units_of[entry_id] = max(0, units_of.get(entry_id, 0) + units)
+
+
+def _that_lasts(log: CoalescingLog, units_of: Mapping[int, int]) -> dict[int, int]:
+    return {entry_id: units for _, _, _, entry_id in log.entries() if (units := units_of.get(entry_id, 0))}
 
 
 def _joined(here: Receipt, servers_id: int) -> Receipt:

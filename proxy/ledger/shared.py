@@ -20,12 +20,12 @@ from proxy.ledger.scripts import Scripts, read_answer, script
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from proxy.core.book import Admitted
-    from proxy.core.coalescing_log import CoalescingLog
     from proxy.core.quota import Ask, Claim
     from proxy.core.window import Opening
+    from proxy.ledger.mirror import Unshared
     from proxy.ledger.pipe import Pipe
     from proxy.ledger.scripts import Command
 
@@ -95,7 +95,7 @@ class SharedLedger:
 
     def move(self, receipt: Receipt) -> Receipt:
         """Book a charge again, now."""
-        if not servers_part(receipt):
+        if self._corrections.is_away and not servers_part(receipt):
             return self.mirror.move(receipt, 0)
         entry_id = next(self._entry_ids)
         self._corrections.move(receipt, entry_id, partial(self.mirror.told, receipt.key))
@@ -120,6 +120,10 @@ class SharedLedger:
         if not self._corrections.is_away:
             self._corrections.open_window(scope, opening, partial(self.mirror.learn_window, scope, opening))
         return closed_us
+
+    async def announced(self) -> None:
+        """Return when the windows opened here so far are known to all, or nobody can tell them; nobody who leaves meanwhile stops that."""
+        await self._corrections.announced()
 
     def end_probe(self, scope: str, lease_id: str, *, succeeded: bool) -> None:
         """Take in what a probe has brought."""
@@ -167,31 +171,36 @@ class SharedLedger:
         self._corrections.is_away = False
         for command in self._corrections.take_kept():
             self._corrections.send(command)
-        for _ in self._charges(self._take_unshared(), all_of_them=False):
+        unshared = self._take_unshared()
+        for _ in (*self._windows(), *self._charges(list(unshared), unshared)):
             pass
         for key, lease_id in self.mirror.leases():
             self._corrections.restore_lease(key, lease_id)
 
-    def _take_unshared(self) -> dict[str, CoalescingLog]:
+    def _take_unshared(self) -> Unshared:
         unshared, self.mirror.unshared = self.mirror.unshared, {}
         return unshared
 
-    def _missed(self, kept: deque[Command], unshared: dict[str, CoalescingLog]) -> Iterator[asyncio.Future[Any]]:
+    def _missed(self, kept: deque[Command], unshared: Unshared) -> Iterator[asyncio.Future[Any]]:
         """Send it, one at a time. Places that may have been lent for nobody are given back before those that are held are told."""
         while kept:
             yield self._corrections.send(kept.popleft())
-        for scope, window, wait_us in list(self.mirror.closed_windows()):
-            yield self._corrections.restore(scope, window, wait_us)
-        yield from self._charges(unshared, all_of_them=True)
+        yield from self._windows()
+        yield from self._charges(list(self.mirror.book.logs), unshared)
         for key, lease_id in list(self.mirror.leases()):
             yield self._corrections.restore_lease(key, lease_id)
 
-    def _charges(self, unshared: dict[str, CoalescingLog], *, all_of_them: bool) -> Iterator[asyncio.Future[Any]]:
-        for missing in list(self.mirror.missing(unshared)):
-            if all_of_them or missing.unknown:
-                told, never = missing if all_of_them else missing._replace(known=0), unshared.pop(missing.key, None)
-                keep = partial(self.mirror.keep_unshared, {} if never is None else {missing.key: never})
-                yield self._corrections.recall(told, next(self._entry_ids), partial(self.mirror.told, missing.key), keep)
+    def _windows(self) -> Iterator[asyncio.Future[Any]]:
+        for scope, window, wait_us in list(self.mirror.closed_windows()):
+            yield self._corrections.restore(scope, window, wait_us)
+
+    def _charges(self, keys: Iterable[str], unshared: Unshared) -> Iterator[asyncio.Future[Any]]:
+        for key in keys:
+            never = unshared.pop(key, {})
+            missing = self.mirror.missing(key, never)
+            if missing.spent:
+                keep = partial(self.mirror.keep_unshared, {key: never})
+                yield self._corrections.recall(missing, self._entry_ids, partial(self.mirror.told, key), keep)
 
 
 def _wait_us(held: Held) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.ledger.failover import FailoverLedger, State
 from proxy.ledger.learned import SharedKnowledge
+from proxy.ledger.local import now_us
 from proxy.ledger.pipe import AwayError, Pipe
 from proxy.ledger.scripts import Command
 from proxy.ledger.shared import SharedLedger
@@ -40,7 +40,7 @@ class Sharing(NamedTuple):
 def make_shared_ledger(redis: Redis) -> Sharing:
     """Return a ledger on the server of the settings; needs a running loop once it is used. Nothing is sent before the first request."""
     pipe = Pipe(redis.url, redis.connect_timeout_ms / _MS, redis.command_timeout_ms / _MS)
-    ledger = FailoverLedger(SharedLedger(pipe, _now_us), replicas=redis.replicas, refuses=redis.on_loss == "refuse")
+    ledger = FailoverLedger(SharedLedger(pipe, now_us), replicas=redis.replicas, refuses=redis.on_loss == "refuse")
     pipe.on_away = ledger.lose
 
     async def warning() -> str:
@@ -63,7 +63,3 @@ async def eviction_warning(pipe: Pipe) -> str:
     if not answer or answer[1] == _KEEPS_ALL:
         return ""
     return f"redis.url: the server's {_POLICY} is {answer[1].decode()}: limits and windows are forgotten when its memory is full; set noeviction"
-
-
-def _now_us() -> int:
-    return time.monotonic_ns() // 1000

@@ -78,17 +78,47 @@ local function wait_for(log, cost, count)
   return log.entries[i].newest + log.window - now
 end
 
-local function charge(log, cost, id)
-  log.used = log.used + cost
-  local tail = log.entries[#log.entries]
+local function slot_of(log)
   local slots = #log.entries < SLOTS and FINE_SLOTS or SLOTS
-  if tail and now - tail.first < math.ceil(log.window / slots) then
-    tail.newest = now
+  return math.ceil(log.window / slots)
+end
+
+-- As the newest.
+local function append(log, at, cost, id)
+  local tail = log.entries[#log.entries]
+  if tail and at - tail.first < slot_of(log) then
+    tail.newest = at
     tail.cost = tail.cost + cost
     return tail.id
   end
-  table.insert(log.entries, { first = now, newest = now, cost = cost, id = id })
+  table.insert(log.entries, { first = at, newest = at, cost = cost, id = id })
   return id
+end
+
+local function charge(log, cost, id)
+  return append(log, now, cost, id)
+end
+
+-- What was spent so long ago.
+local function recall(log, cost, age, id)
+  if age >= log.window then
+    return
+  end
+  local at, i = now - age, #log.entries
+  while i > 0 and log.entries[i].newest >= at do
+    i = i - 1
+  end
+  local later = log.entries[i + 1]
+  if not later then
+    append(log, at, cost, id)
+    return
+  end
+  if later.newest - at < slot_of(log) then
+    later.first = math.min(later.first, at)
+    later.cost = later.cost + cost
+  else
+    table.insert(log.entries, i + 1, { first = at, newest = at, cost = cost, id = id })
+  end
 end
 
 local function entry_of(log, id)

@@ -18,10 +18,11 @@ counts = st.integers(1, 6)
 
 
 class Step(NamedTuple):
-    what: Literal["ask", "wait", "force", "give back"]
+    what: Literal["ask", "wait", "force", "give back", "recall"]
     after_us: int
     units: int
     which: int = 0
+    age_us: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def pauses_us(window_us: int) -> st.SearchStrategy[int]:
 
 
 @st.composite
-def traffic(draw: st.DrawFn, *whats: Literal["ask", "force", "give back"], back: bool = True, sparse: bool = False) -> Traffic:
+def traffic(draw: st.DrawFn, *whats: Literal["ask", "force", "give back", "recall"], back: bool = True, sparse: bool = False) -> Traffic:
     window_us, count = draw(windows_us), draw(counts)
     pause = pauses_us(window_us)
     if sparse:
@@ -53,7 +54,8 @@ def traffic(draw: st.DrawFn, *whats: Literal["ask", "force", "give back"], back:
     if back:
         pause = st.one_of(*[pause] * 5, st.sampled_from([-1, -window_us, -3 * SECOND_US]))
     cost = st.one_of(st.just(1), st.integers(1, 2 * count))
-    step = st.builds(Step, st.sampled_from(("ask", "wait", *whats)), pause, cost, st.integers(0, 7))
+    age = st.one_of(pauses_us(window_us), st.integers(0, window_us + 1)) if "recall" in whats else st.just(0)
+    step = st.builds(Step, st.sampled_from(("ask", "wait", *whats)), pause, cost, st.integers(0, 7), age)
     return Traffic(window_us, count, draw(st.lists(step, min_size=4, max_size=20)))
 
 
@@ -76,6 +78,8 @@ class Desk:
         self.look(step.after_us)
         if step.what == "give back":
             self.give_back(step)
+        elif step.what == "recall":
+            self.recall(step.units, step.age_us)
         elif step.what == "force":
             self.book(step.units, None)
         elif step.what == "wait":
@@ -86,6 +90,10 @@ class Desk:
 
     def book(self, cost: int, admission: int | None) -> None:
         self.booked.append((self.log.charge(cost, 1 + len(self.booked)), self.tape.book(cost, admission)))
+
+    def recall(self, cost: int, age_us: int) -> None:
+        self.log.recall(cost, age_us, 1000 + len(self.tape.arrivals))
+        self.tape.book(cost, None, age_us)
 
     def give_back(self, step: Step) -> None:
         if self.booked:

@@ -45,8 +45,8 @@ class Tape:
     def look(self, clock_us: int) -> None:
         self.at_us += self.clock.passed_us(clock_us)
 
-    def book(self, units: int, admission: int | None = None) -> Arrival:
-        self.arrivals.append(Arrival(self.at_us, units, admission))
+    def book(self, units: int, admission: int | None = None, age_us: int = 0) -> Arrival:
+        self.arrivals.append(Arrival(self.at_us - age_us, units, admission))
         return self.arrivals[-1]
 
     def used(self, in_us: int = 0) -> int:

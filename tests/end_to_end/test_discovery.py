@@ -33,11 +33,11 @@ async def look_ups(r: Rig, grant: str) -> list[dict[str, object]]:
     return [arrival for arrival in (await r.seen("arrivals"))["arrivals"] if arrival["target"] == f"/v3/grants/{grant}"]
 
 
-async def told(server: Server, kind: str, count: int) -> None:
+async def learned(server: Server, count: int) -> None:
     """Until the proxies have told each other so much."""
     with server.client() as client:
         for _ in range(TURNS_MAX):
-            if len(client.keys(f"*:{kind}:*")) == count:
+            if len(client.keys("*:learned:*")) == count:
                 return
             await asyncio.sleep(0.01)
 
@@ -66,10 +66,9 @@ async def test_what_one_proxy_has_looked_up_the_other_knows(shared: str, server:
     throttled = '[[rule]]\npath = "/v3/grants/ews-a/messages"\ncount = 1\nthrottle_s = 30\n'
     async with rig(tmp_path, throttled, DISCOVER + shared, proxies=2) as r:
         await met(r, "ews-a")
-        await told(server, "learned", 2)
+        await learned(server, 2)
         assert (await r.call("GET", "/v3/grants/ews-a@example.com/folders", through=1)).status == 200
         assert (await r.call("GET", "/v3/grants/ews-a/messages", headers=AT_ONCE)).status == 429
-        await told(server, "window", 1)
         held = await r.call("GET", "/v3/grants/ews-a@example.com/messages", through=1, headers=AT_ONCE)
         assert (held.status, held.proxy["origin"]) == (429, "proxy")
         assert (len(await look_ups(r, "ews-a")), await look_ups(r, "ews-a@example.com")) == (1, [])

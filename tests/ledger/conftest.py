@@ -18,6 +18,7 @@ import redis
 from hypothesis import settings
 
 from ledger.relay import Relay
+from proxy.ledger.local import now_us
 from proxy.ledger.pipe import Pipe
 from proxy.ledger.shared import SharedLedger
 
@@ -137,10 +138,6 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     server = started(tmp_path)
     yield server
     server.kill()
-
-
-def now_us() -> int:
-    return time.monotonic_ns() // 1000
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.ledger_office import CAPS, START_US, Answered, Asks, Moves, Passed, Releases, Renews, Settles, Step, Terms, Throttled
 from redis.exceptions import NoScriptError
 
 from proxy.core.book import Admitted, Book, Held, Receipt
+from proxy.core.coalescing_log import CoalescingLog
 from proxy.core.quota import Ask, Cap, Claim, Level, Unit
 from proxy.ledger.scripts import Script, Scripts, cap_key, log_key, read_answer, script, window_key, words_of
 
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 
 FAKED_CLOCK = (Path(__file__).parent / "faked_clock.lua").read_text()
 APPLICATION = "application"
+UNPACKED = "local packed = redis.call('GET', KEYS[1]) return packed and cmsgpack.unpack(packed) or {}"
+
+
+class Recalls(NamedTuple):
+    """Somebody tells what it has spent: how long ago, units that were known when it was told of an entry, units that never were.
+
+    `which` of the charges is in that entry; None where it has expired, or was never told.
+    """
+
+    key: str
+    which: int | None
+    spent: tuple[tuple[int, int, int], ...]
 
 
 def with_faked_clock(of: Script) -> Script:
@@ -57,13 +70,15 @@ class Pair:
         claims = tuple(Claim(key, f"limit {key}", Level.GRANT, *self.terms[key], cost, Unit.REQUEST) for key, cost in asks.costs)
         return Ask(APPLICATION, claims, tuple(Cap(key, f"cap {key}", Level.GRANT, CAPS[key]) for key in asks.caps), asks.scopes, asks.who)
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Step | Recalls) -> None:
         self.turn += 1
         match step:
             case Asks():
                 self.admit(self.ask(step))
             case Settles() | Moves():
                 self.correct_charge(step)
+            case Recalls():
+                self.recall(step)
             case Throttled(scope, opening):
                 told = self.correct(window_key(APPLICATION, scope), "open", *words_of(opening))
                 assert told == self.book.open_window(scope, opening, self.now_us)
@@ -111,3 +126,26 @@ class Pair:
             moved = self.book.move(receipt, self.now_us, self.turn)
             assert self.correct(key, "move", *booked, self.turn) == moved.entry_id
             self.receipts.append(moved)
+
+    def recall(self, step: Recalls) -> None:
+        window_us, told = self.terms[step.key][1], self.told(step)
+        spent = [(*each, 1000 * self.turn + number) for number, each in enumerate(step.spent)]
+        answer = self.correct(log_key(APPLICATION, step.key), "recall", window_us, told, *(word for each in spent for word in each))
+        log = self.book.logs.setdefault(step.key, CoalescingLog())
+        log.advance(self.now_us, window_us)
+        was_lost = all(entry_id != told for _, _, _, entry_id in log.entries())
+        for age_us, known, unknown, entry_id in spent:
+            if missing := unknown + known * was_lost:
+                log.recall(missing, age_us, entry_id)
+        assert answer == (0 if log.is_empty() else log.entries()[-1][3])
+        assert self.stored(step.key) == log.entries()
+
+    def told(self, step: Recalls) -> int:
+        entry_ids = [receipt.entry_id for receipt in self.receipts if receipt.key == step.key]
+        return 0 if step.which is None or not entry_ids else entry_ids[step.which % len(entry_ids)]
+
+    def stored(self, key: str) -> list[tuple[int, int, int, int]]:
+        """Return a log's entries as the server has them, told as the book tells them."""
+        _, *numbers = self.client.eval(UNPACKED, 1, log_key(APPLICATION, key)) or [0]
+        rows = zip(*(iter(numbers),) * 4, strict=True)
+        return [(self.now_us - first, self.now_us - newest, cost, entry_id) for first, newest, cost, entry_id in rows]

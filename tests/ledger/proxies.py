@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from ledger.asks import MS, SCOPE, admitted, ask, claim
-from ledger.conftest import now_us
 from proxy.core.book import Admitted
 from proxy.ledger.failover import FailoverLedger, State
+from proxy.ledger.local import now_us
 from proxy.ledger.pipe import Pipe
 from proxy.ledger.shared import SharedLedger
 

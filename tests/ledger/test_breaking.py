@@ -12,6 +12,7 @@ import pytest
 from ledger.asks import EXCHANGE, MAILBOX, MS, SCOPE, admitted, ask, claim, held, passed
 from ledger.proxies import COMMAND_S, CONNECT_S, SECOND, Proxy, a_proxy, another_proxy, crowd
 from proxy.core.window import Probe
+from proxy.ledger import shared as shared_ledger
 from proxy.ledger.failover import State
 
 if TYPE_CHECKING:
@@ -135,6 +136,19 @@ async def test_charges_made_alone_are_never_lost_however_often_the_way_breaks(ow
     await admitted(proxy.ledger, ask(TENTH._replace(cost=2)))
     await breaks_while_rejoining(relay, proxy)
     await held(another_proxy(own_server, proxies).ledger, ask(TENTH._replace(cost=9)))
+
+
+async def test_what_could_not_be_told_before_the_way_broke_is_told_when_it_is_whole(
+    own_server: Server, relay: Relay, proxies: list[Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_ledger, "_AT_ONCE", 1)
+    proxy = await a_proxy(relay, proxies)
+    await admitted(proxy.ledger, ask(TENTH))
+    proxy.ledger.lose("for the test")
+    await admitted(proxy.ledger, ask(TENTH._replace(cost=2)))
+    proxy.ledger.release(ask(caps=(MAILBOX,)))
+    await breaks_while_rejoining(relay, proxy)
+    await held(another_proxy(own_server, proxies).ledger, ask(TENTH._replace(cost=8)))
 
 
 async def test_what_is_booked_and_given_back_while_it_rejoins_is_not_lost_where_the_way_breaks_again(

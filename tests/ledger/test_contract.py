@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ledger.asks import EXCHANGE, MAILBOX, MS, SCOPE, admitted, ask, claim, held, passed
-from ledger.conftest import now_us
 from proxy.core.book import HeldBy
 from proxy.core.window import Probe
 from proxy.ledger.failover import FailoverLedger
-from proxy.ledger.local import LocalLedger
+from proxy.ledger.local import LocalLedger, now_us
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -105,6 +104,13 @@ async def test_nobody_is_admitted_into_a_window_and_one_probes_at_its_end(ledger
     after = await admitted(ledger, ask(scopes=(SCOPE,), lease_id="b"))
     assert [(each.scope, each.length_us) for each in after.reopened] == [(SCOPE, EXCHANGE.wait_us)]
     assert after.probes == ()
+
+
+async def test_what_was_opened_is_announced_and_holds(ledger: Ledger) -> None:
+    await ledger.announced()
+    ledger.open_window(SCOPE, EXCHANGE)
+    await ledger.announced()
+    await held(ledger, ask(scopes=(SCOPE,)))
 
 
 async def test_a_window_is_never_shortened(ledger: Ledger) -> None:

@@ -28,7 +28,7 @@ from core.ledger_oracle import LEASE_US, PROBE_US, REMEMBERED_US
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.parity import Pair
+from ledger.parity import Pair, Recalls
 from proxy.core.window import Opening
 
 if TYPE_CHECKING:
@@ -71,6 +71,18 @@ settles = st.builds(Settles, st.integers(0, 3), st.integers(0, 4))
 moves = st.builds(Moves, st.integers(0, 3))
 limit_lives: st.SearchStrategy[list[Step]] = st.lists(st.one_of(charges, charges, ticks, ticks, settles, moves), min_size=15, max_size=40)
 
+units = st.integers(0, 2)
+edges_us = st.builds(
+    lambda slots, slot_us, more_us: slots * slot_us + more_us, st.integers(0, 32), st.sampled_from([1_250, 10_000]), st.sampled_from([-1, 0, 0, 1])
+)
+recalls = st.one_of(
+    st.builds(Recalls, st.just("a"), st.none() | st.integers(0, 3), st.lists(st.tuples(st.integers(0, 801), units, units), max_size=6).map(tuple)),
+    st.builds(Recalls, st.just("b"), st.none() | st.integers(0, 3), st.lists(st.tuples(edges_us.map(abs), units, units), max_size=40).map(tuple)),
+)
+recalled_lives: st.SearchStrategy[list[Step | Recalls]] = st.lists(
+    st.one_of(charges, ticks, ticks, settles, moves, recalls, recalls), min_size=5, max_size=20
+)
+
 caps = st.sampled_from([("endpoint",), ("endpoint",), ("mailbox", "endpoint")])
 ages = st.sampled_from([1, LEASE_US // 3, LEASE_US - 1, LEASE_US, -1, -LEASE_US]).map(Passed)
 places = st.one_of(
@@ -86,6 +98,15 @@ cap_lives: st.SearchStrategy[list[Step]] = st.lists(st.one_of(places, places, ag
 def test_the_scripts_say_what_the_book_says_in_the_life_of_one_limit(server: Server, life: list[Step]) -> None:
     with server.client() as client:
         pair = Pair({"a": (4, 800), "b": (3, 320_000)}, client)
+        for step in life:
+            pair.do(step)
+
+
+@tight
+@given(recalled_lives)
+def test_the_scripts_say_what_the_book_says_in_the_life_of_a_limit_that_proxies_lose_and_find(server: Server, life: list[Step | Recalls]) -> None:
+    with server.client() as client:
+        pair = Pair(LIMITS, client)
         for step in life:
             pair.do(step)
 
@@ -128,7 +149,7 @@ LIMITS = {"a": (4, 800), "b": (3, 320_000), "c": (100, 320_000), "d": (3, 3_200_
 PROBED: list[Step] = [throttled(5), Passed(5), KNOCK]
 SUCCESS = Answered(SCOPES[0], "ann", succeeded=True)
 REOPENED: list[Step] = [*PROBED, SUCCESS]
-HISTORIES: dict[str, list[Step]] = {
+HISTORIES: dict[str, list[Step | Recalls]] = {
     "an entry expires at its very end": [A, Passed(400), A, A, A, Passed(400), A, A],
     "as much as is needed must expire": [A, Passed(400), A, A, A, A],
     "a slot is so long": [*APART * 31, C, Passed(10_100), C],
@@ -139,6 +160,11 @@ HISTORIES: dict[str, list[Step]] = {
     "a slot steps back with the clock": [A, Passed(-10), A, Passed(5), A],
     "a log lives as long as its newest arrival": [Asks("ann", (("d", 2),)), Passed(9_000), Asks("ann", (("d", 1),)), Passed(3_195_000), D],
     "what has expired stays so when the clock steps back": [A, A, A, A, B, Passed(800), Asks("ann", (("a", 1), ("b", 1))), Passed(-480), A],
+    "what is recalled stands between the arrivals of an entry": [C, Passed(1000), C, Recalls("c", None, ((500, 0, 1),))],
+    "what is recalled is nearer to the first arrival of an entry": [C, Passed(1000), C, Recalls("c", None, ((1500, 0, 1),))],
+    "what is recalled came a slot before an entry": [C, Recalls("c", None, ((1250, 0, 1),))],
+    "what is recalled came with an entry": [C, Passed(1300), C, Recalls("c", None, ((1300, 0, 1),))],
+    "what is recalled came a window ago": [C, Recalls("c", None, ((320_000, 0, 1),))],
     "of two equal waits the first is told": [throttled(50), throttled(50, scope=SCOPES[1]), Asks("ann", (), (), SCOPES)],
     "growth is rounded down": [throttled(5, growth=150), Passed(5), KNOCK, throttled(5, growth=150), Passed(7), KNOCK, throttled(5, growth=150)],
     "a window without a probe lives until its end": [throttled(10_000, probes=False), Passed(8_000), KNOCK],

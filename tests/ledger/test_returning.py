@@ -74,6 +74,17 @@ async def test_charges_made_alone_are_remembered_as_told(server: Server, make_sh
     assert await free_units(make_shared()) == 8
 
 
+async def test_a_window_opened_while_a_server_is_given_the_rest_holds_there(make_shared: Callable[..., SharedLedger]) -> None:
+    ledger = make_shared()
+    await admitted(ledger, ask(scopes=(SCOPE,)))
+    ledger.leave()
+    await ledger.give_back()
+    ledger.open_window(SCOPE, EXCHANGE._replace(wait_us=20_000 * MS))
+    ledger.come_back()
+    await ledger.touch()
+    assert (await held(make_shared(), ask(scopes=(SCOPE,)))).name == "exchange"
+
+
 async def test_a_window_that_a_server_lost_holds_again_and_grows_as_before(server: Server, make_shared: Callable[..., SharedLedger]) -> None:
     ledger, other = make_shared(), make_shared()
     asked = ask(scopes=(SCOPE,))
@@ -158,26 +169,22 @@ async def test_what_was_corrected_upwards_after_the_return_is_booked_once(make_s
     assert await free_units(make_shared()) == 4
 
 
+def named(ledger: SharedLedger, key: str) -> int:
+    """Return the entry by which the server is asked whether it has kept what it was told."""
+    return ledger.mirror.missing(key, {}).entry_id
+
+
 async def test_charges_are_looked_for_where_corrections_have_put_them(make_shared: Callable[..., SharedLedger]) -> None:
     ledger, slots_32_us = make_shared(), 640 * MS
     tens = [claim(2, count=10, key=key, window_us=slots_32_us) for key in ("moved", "more", "less")]
     receipts = {receipt.key: receipt for receipt in (await admitted(ledger, ask(*tens))).receipts}
-    first = {missing.key: missing.entry_id for missing in ledger.mirror.missing({})}
+    first = {key: named(ledger, key) for key in receipts}
     await passed(slots_32_us // 32)
     ledger.move(receipts["moved"])
     ledger.settle(receipts["more"], 3)
     ledger.settle(receipts["less"], 1)
     await ledger.touch()
-    now = {missing.key: missing.entry_id for missing in ledger.mirror.missing({})}
+    now = {key: named(ledger, key) for key in receipts}
     assert [key for key in now if now[key] != first[key]] == ["moved", "more"]
     await gone_and_back(ledger)
-    assert [missing.entry_id for missing in ledger.mirror.missing({})] == list(now.values())
-
-
-async def test_charges_made_alone_are_forgotten_when_they_count_no_more(make_shared: Callable[..., SharedLedger]) -> None:
-    ledger = make_shared()
-    ledger.leave()
-    ledger.admit_alone(ask(UNIT, *(claim(key=str(i), window_us=MS) for i in range(100))))
-    await passed(MS)
-    ledger.sweep()
-    assert list(ledger.mirror.unshared) == [UNIT.key]
+    assert {key: named(ledger, key) for key in receipts} == now

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ledger.asks import EXCHANGE, MAILBOX, MS, SCOPE, admitted, ask, claim, held, passed
-from ledger.conftest import PATIENT_S, now_us
+from ledger.conftest import PATIENT_S
 from proxy.core.book import Admitted, HeldBy
 from proxy.core.window import Probe
 from proxy.ledger import corrections, homes
 from proxy.ledger import pipe as pipes
+from proxy.ledger.local import now_us
 from proxy.ledger.pipe import AwayError, Pipe
 from proxy.ledger.scripts import Command
 from proxy.ledger.shared import SharedLedger

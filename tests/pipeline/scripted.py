@@ -150,7 +150,7 @@ class Way:
     def __init__(self, settings: Settings, upstream: ScriptedUpstream, roll: float) -> None:
         loop = asyncio.get_running_loop()
         self.upstream, self.log = upstream, Mock()
-        with patch.object(gates, "_now_us", lambda: round(loop.time() * 1e6)):
+        with patch.object(gates, "now_us", lambda: round(loop.time() * 1e6)):
             self.gate = gates.make_gate(settings, the_catalogue(), self.log)
         self.admission, self.turnstile = self.gate.admission, self.gate.admission._turnstile
         self.book = self.admission._ledger.book  # type: ignore[attr-defined]  # of a local ledger
