@@ -18,6 +18,7 @@ from proxy.turnstile import Entered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.core.book import Receipt
     from proxy.core.identity import Identity
     from proxy.core.model import Verdict
     from proxy.core.quota import Ask
@@ -33,7 +34,7 @@ RENEW_S: Final = 10.0
 """How often a place in flight is renewed: a third of what it lasts without."""
 
 _ACTUAL_COSTS: Final = {Unit.GMAIL_UNIT: b"nylas-gmail-quota-usage", Unit.PROVIDER_REQUEST: b"nylas-provider-request-count"}
-_LEDGER_AWAY: Final = Problem(503, Cause.OVERLOADED, "the shared ledger is away, and redis.on_loss says to refuse", retry_after_s=1.0)
+_LEDGER_AWAY: Final = Problem(503, Cause.LEDGER_AWAY, "the shared ledger is away, and redis.on_loss says to refuse", retry_after_s=1.0)
 
 
 class Rules(NamedTuple):
@@ -84,7 +85,7 @@ class Admission:
 
     async def enter(self, errand: Errand, patience_s: float) -> Problem | None:
         """Wait until the request may go; a problem says why it may not within its patience."""
-        ask = errand.ask = self._recovery.spaced(errand.ask or self._ask_of(errand), errand.context, self._now_s())
+        ask = errand.ask = self._ask_now(errand)
         try:
             problem = await self._enter(errand, ask, patience_s)
         except LedgerAwayError:
@@ -106,18 +107,27 @@ class Admission:
         if not isinstance(entered, Entered):
             return refusal(entered, self._limit_providers)
         self._take(errand, entered.admitted, entered.asked_at)
-        if self._recovery.spaced(ask, errand.context, self._now_s()) is ask:
+        now_asked = self._ask_now(errand) if entered.waited_s else ask
+        if now_asked is ask:
             return None
-        # The mailbox began to recover while it waited: it gives back what it got, and asks for the distance as well.
+        # Meanwhile the mailbox began to recover, or its provider was learned: it gives back what it got, and asks for that as well.
         for receipt in entered.admitted.receipts:
-            self._ledger.settle(receipt, 0)
+            self._settle(receipt, 0)
         self.leave(errand, succeeded=False)
+        errand.ask = now_asked
         return await self.enter(errand, max(0.0, patience_s - entered.waited_s))
+
+    def _ask_now(self, errand: Errand) -> Ask:
+        """Return what a request asks as things are now: the same object as before where nothing has changed."""
+        ask = errand.ask
+        if ask is None or (errand.provider is None and self._mailboxes.provider_of(ask.subject) is not None):
+            ask = self._ask_of(errand)
+        return self._recovery.spaced(ask, errand.context, self._now_s())
 
     def _ask_of(self, errand: Errand) -> Ask:
         index = errand.head.index
         application, subject = self._identity.who(errand.context, index.get(b"authorization", b""))
-        provider = self._mailboxes.provider_of(subject)
+        provider = errand.provider = self._mailboxes.provider_of(subject)
         ask = self._claims.ask_for(
             errand.context,
             content_type=index.get(b"content-type", b""),
@@ -158,7 +168,13 @@ class Admission:
         for claim, receipt in zip(ask.claims, admitted.receipts, strict=True):
             told = head.index.get(_ACTUAL_COSTS.get(claim.unit, b""), b"")
             if told.isdigit():
-                self._ledger.settle(receipt, int(told[:9]))
+                self._settle(receipt, int(told[:9]))
+
+    def _settle(self, receipt: Receipt, cost: int) -> None:
+        """Correct an estimate; who waits for what comes back may ask."""
+        self._ledger.settle(receipt, cost)
+        if cost < receipt.cost:
+            self._turnstile.wake(receipt.key)
 
     def throttled(self, errand: Errand, verdict: Verdict, status: int, roll: float) -> float | None:
         """Close the door that a throttling answer names; returns for how many seconds it is closed now, None where it names none."""

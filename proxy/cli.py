@@ -90,8 +90,10 @@ def _check_config(arguments: argparse.Namespace) -> int:
     from proxy.gate import make_rulebook  # noqa: PLC0415  each command imports its own part alone
     from proxy.limit_list import lines  # noqa: PLC0415  each command imports its own part alone
 
-    print(effective_toml(loaded), *lines(make_rulebook(loaded.settings, known.catalogue()).limits), sep="\n")
-    for warning in loaded.settings.warnings:
+    settings = loaded.settings
+    limits = make_rulebook(settings, known.catalogue()).limits
+    print(effective_toml(loaded), *lines(limits, enforces=settings.limits.mode == "enforce"), sep="\n")
+    for warning in settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return 0
 

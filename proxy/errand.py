@@ -30,6 +30,7 @@ class Errand:
         key: The idempotency key that we gave it, or empty.
         key_renewed: It is not the first one.
         ask: What it asks of the ledger; None before it was asked.
+        provider: Whose mailbox it is, as far as that was known then.
         admitted: What was booked for the attempt under way, or None.
         asked_at: When that was asked for, in the loop's time.
         abandoned: Its caller has left; what is under way is finished, nothing is repeated: the caller may repeat it itself.
@@ -44,7 +45,7 @@ class Errand:
 
     __slots__ = (
         "abandoned", "admitted", "advice", "ask", "asked_at", "attempts", "body", "context", "has_body", "head", "key", "key_renewed",
-        "on_interim", "raw_errors", "replay", "response", "sent", "unsafe", "upstream_s", "waited_s", "would_hold_s",
+        "on_interim", "provider", "raw_errors", "replay", "response", "sent", "unsafe", "upstream_s", "waited_s", "would_hold_s",
     )  # fmt: skip
 
     def __init__(self, context: RequestContext, head: RequestHead, body: Body, on_interim: Callable[[ResponseHead], None]) -> None:
@@ -59,6 +60,7 @@ class Errand:
         self.key = ""
         self.key_renewed = False
         self.ask: Ask | None = None
+        self.provider: str | None = None
         self.admitted: Admitted | None = None
         self.asked_at = 0.0
         self.abandoned = False

@@ -17,7 +17,7 @@ from proxy.turned_away import TurnedAway
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxy.core.quota import Claim
+    from proxy.core.quota import Ask, Claim
     from proxy.ledger import Ledger
     from proxy.lines import Lines
     from proxy.metronome import Metronomes
@@ -54,6 +54,13 @@ class Forecast:
 
     def wait_s(self, waiter: Waiter) -> float:
         """Return how long until the request has its turn, as far as known here: those before it go first, and lines that share a row take turns."""
+        return max(self._pace_s(waiter), self._held_s(waiter))
+
+    def _pace_s(self, waiter: Waiter) -> float:
+        scopes = waiter.ask.scopes
+        return self._metronomes.beats_in_s(scopes, self._lines.place_of(waiter) - 1) if self._metronomes.concern(scopes) else 0.0
+
+    def _held_s(self, waiter: Waiter) -> float:
         told = waiter if waiter.last_held is not None else self._lines.head_of(waiter)
         held = told.last_held
         if held is None:
@@ -68,13 +75,12 @@ class Forecast:
 
     def early_refusal(self, waiter: Waiter) -> TurnedAway | None:
         """Refuse one whose turn in its line would come too late."""
-        held = waiter.last_held or self._lines.head_of(waiter).last_held
+        held, now = self._held_by(waiter), self._now_s()
         if held is None:
             return None
-        wait_s = self.wait_s(waiter)
-        if not is_known(held) and waiter.deadline > self._now_s():
-            return None
-        return TurnedAway(wait_s, held, 0.0) if self._now_s() + wait_s > waiter.deadline else None
+        is_certain = is_known(held) or now >= waiter.deadline
+        wait_s = max(self._pace_s(waiter), self._held_s(waiter) if is_certain else 0.0)
+        return TurnedAway(wait_s, held, 0.0) if now + wait_s > waiter.deadline else None
 
     def refusal(self, waiter: Waiter) -> TurnedAway | None:
         """Refuse where the patience has ended, or would before the wait that the ledger named."""
@@ -85,16 +91,20 @@ class Forecast:
             return TurnedAway(max(UNKNOWN_WAIT_S, self.wait_s(waiter)), self._held_by(waiter), 0.0)
         return None
 
+    def is_unheard(self, waiter: Waiter) -> bool:
+        """Tell whether its patience is over without the ledger having said anything that concerns it."""
+        return self._now_s() >= waiter.deadline and self._held_by(waiter) is None
+
     def refusal_by_pace(self, waiter: Waiter) -> TurnedAway:
-        """Refuse one whose beat would come too late."""
-        return TurnedAway(self._metronomes.interval_s(waiter.ask.scopes), self._held_by(waiter), 0.0)
+        """Refuse one whose beat would come too late, or whose scope has closed meanwhile."""
+        interval_s = self._metronomes.interval_s(waiter.ask.scopes) or UNKNOWN_WAIT_S
+        return TurnedAway(max(interval_s, self.wait_s(waiter)), self._held_by(waiter) or _paced(waiter.ask, interval_s), 0.0)
 
     def _held_by(self, waiter: Waiter) -> Held | None:
         """Return what holds a request or the head of its line, if only the pace after a window; None where the ledger has said nothing yet."""
         held = waiter.last_held or self._lines.head_of(waiter).last_held
         if held is None and self._metronomes.concern(waiter.ask.scopes):
-            interval_s = self._metronomes.interval_s(waiter.ask.scopes)
-            return Held(int(interval_s * US_PER_S), HeldBy.WINDOW, waiter.ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)
+            return _paced(waiter.ask, self._metronomes.interval_s(waiter.ask.scopes))
         return held
 
     def note_first(self, first: Waiter) -> None:
@@ -131,6 +141,10 @@ class Forecast:
 def is_known(held: Held) -> bool:
     """Tell whether it is known when that ends."""
     return held.by is HeldBy.LIMIT or (held.by is HeldBy.WINDOW and not held.probing)
+
+
+def _paced(ask: Ask, interval_s: float) -> Held:
+    return Held(int(interval_s * US_PER_S), HeldBy.WINDOW, ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)
 
 
 def _claim_on(waiter: Waiter, key: str) -> Claim | None:

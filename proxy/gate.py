@@ -21,7 +21,8 @@ from proxy.ledger.journal import load
 from proxy.ledger.journal_writer import JournalWriter
 from proxy.ledger.local import LocalLedger, now_us
 from proxy.mailboxes import Mailboxes
-from proxy.turnstile import HERE, Reach, Room, Turnstile
+from proxy.reach import HERE, Reach
+from proxy.turnstile import Room, Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

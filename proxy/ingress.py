@@ -189,7 +189,8 @@ class Ingress:
         assert head is not None  # noqa: S101 - callers see to it
         request_id = head.index.get(b"x-request-id")
         own_id = request_id.decode("ascii") if request_id is not None and _REQUEST_ID.fullmatch(request_id) else self._next_id()
-        return identify(self._catalogue, head.method.decode("ascii"), collapse_leading_slashes(head.target), own_id)
+        target = collapse_leading_slashes(head.target)
+        return identify(self._catalogue, head.method.decode("ascii"), target, own_id, callers_key=b"idempotency-key" in head.index)
 
     def _next_id(self) -> str:
         return f"{self._id_prefix}-{next(self._ids):x}"

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from proxy.core.quota import Limit
 
 
-def lines(limits: Iterable[Limit]) -> Iterator[str]:
-    """Yield a line for each limit: what is let through, whose it is, what it counts."""
-    yield "# limits in force, less the reserve; periods are taken longer by the headroom"
+def lines(limits: Iterable[Limit], *, enforces: bool) -> Iterator[str]:
+    """Yield a line for each limit: what is let through, whose it is, what it counts; `enforces` is false where limits are only observed."""
+    force = "in force" if enforces else 'that are only observed (limits.mode = "observe": nothing waits for them)'
+    yield f"# limits {force}, less the reserve, but for caps on what goes at a time; periods are taken longer by the headroom"
     for limit in limits:
         yield f"# {limit.name}: {_promise(limit)}"
 

@@ -48,6 +48,12 @@ class _Line:
         for claim in waiter.ask.claims:
             self._units[claim.key] -= claim.cost
 
+    def place_of(self, waiter: Waiter) -> int:
+        """Return which it is; for the last, who asks most often, without looking at the others."""
+        if waiter is next(reversed(self._waiters)):
+            return len(self._waiters)
+        return next(place for place, other in enumerate(self._waiters, 1) if other is waiter)
+
     def units_to(self, waiter: Waiter, key: str) -> int:
         """Return what a limit is asked for by those up to `waiter`; for the last, who asks most often, without looking at the others."""
         if waiter is next(reversed(self._waiters)):
@@ -66,6 +72,7 @@ class Lines:
     def __init__(self) -> None:
         self._lines: dict[LineKey, _Line] = {}
         self._rows: dict[str, Row] = {}
+        self._units: Counter[str] = Counter()
 
     def __bool__(self) -> bool:
         return bool(self._lines)
@@ -83,6 +90,8 @@ class Lines:
         if line is None:
             line = self._lines[waiter.line] = _Line()
         line.join(waiter)
+        for claim in waiter.ask.claims:
+            self._units[claim.key] += claim.cost
         if held is not None:
             self.hold(waiter, held, until)
         elif len(line) == 1 and (key := self._row_of_others(waiter.ask)) is not None:
@@ -99,7 +108,7 @@ class Lines:
             key = waiter.row
             if self._leave_row(waiter, served=False):
                 self._wake_first(key)
-            waiter.row = held.key
+            waiter.row, waiter.latest_at = held.key, None
             self._rows.setdefault(held.key, Row()).join(waiter)
 
     def is_first(self, waiter: Waiter) -> bool:
@@ -131,15 +140,23 @@ class Lines:
         return row.next_few() if row is not None else []
 
     def units_before(self, waiter: Waiter, key: str) -> int:
-        """Return what the limit `key` is asked for by those before it, itself included, if lines take turns."""
+        """Return what the limit `key` is asked for by those before it, itself included, if lines take turns; at most what all ask for."""
         units = self._lines[waiter.line].units_to(waiter, key)
-        return units * max(1, len(self._rows[key])) if key in self._rows else units
+        return min(units * len(self._rows[key]), self._units[key]) if key in self._rows else units
+
+    def place_of(self, waiter: Waiter) -> int:
+        """Return which in its line it is; 1 is the head."""
+        return self._lines[waiter.line].place_of(waiter)
 
     def leave(self, waiter: Waiter, *, served: bool) -> None:
         """Go from where it stands, admitted or not. Its line's next head takes a place in the row: the other lines' turn first."""
         line, key = self._lines[waiter.line], waiter.row
         was_head = line.head() is waiter
         line.leave(waiter)
+        for claim in waiter.ask.claims:
+            self._units[claim.key] -= claim.cost
+            if not self._units[claim.key]:
+                del self._units[claim.key]
         was_first = self._leave_row(waiter, served=served)
         if not line:
             del self._lines[waiter.line]
@@ -157,10 +174,14 @@ class Lines:
         return next((key for key in keys if key in self._rows), None)
 
     def _join_row(self, waiter: Waiter, key: str, other: Waiter) -> None:
-        """Stand in a row, held by what `other`, who stands or stood there, is held by."""
+        """Stand in a row, held by what `other`, who stands or stood there, is held by; who comes before one that was to ask, asks in its place."""
+        row = self._rows.setdefault(key, Row())
+        first = row.first()
         waiter.held = waiter.last_held = other.last_held
         waiter.until, waiter.row = other.until, key
-        self._rows.setdefault(key, Row()).join(waiter)
+        row.join(waiter)
+        if first is not None and first.held is None and row.first() is waiter:
+            waiter.held = None
 
     def _leave_row(self, waiter: Waiter, *, served: bool) -> bool:
         """Go from the row; tell whether it was this one's turn, so that somebody else is to be woken."""

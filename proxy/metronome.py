@@ -42,6 +42,18 @@ class _Ramp(NamedTuple):
         age_s = now - self.reopened_at
         return next((interval_s * self.scale for until_s, interval_s in INTERVALS_S if age_s < until_s * self.scale), None)
 
+    def beats_in_s(self, now: float, beats: float) -> float:
+        """Return how long so many beats take from now on."""
+        began_s = at_s = (now - self.reopened_at) / self.scale
+        for until_s, interval_s in INTERVALS_S:
+            in_stage = max(0.0, until_s - at_s) / interval_s
+            if beats <= in_stage:
+                at_s += beats * interval_s
+                break
+            beats -= in_stage
+            at_s = max(at_s, until_s)
+        return (at_s - began_s) * self.scale
+
 
 class Metronomes:
     """One for each scope that has reopened lately."""
@@ -90,6 +102,11 @@ class Metronomes:
     def interval_s(self, scopes: Iterable[str]) -> float:
         """Return the longest pause between two beats that the scopes have now."""
         return max((self._limiters[scope][0] for scope in scopes if scope in self._limiters), default=0.0)
+
+    def beats_in_s(self, scopes: Iterable[str], beats: int) -> float:
+        """Return how long so many beats of the slowest of the scopes take from now on; 0 where none is paced."""
+        now = asyncio.get_running_loop().time()
+        return max((self._ramps[scope].beats_in_s(now, beats) for scope in scopes if scope in self._ramps), default=0.0)
 
     def _limiter(self, scope: str, now: float) -> AsyncLimiter | None:
         interval_s = self._interval_s(scope, now)

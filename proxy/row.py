@@ -27,12 +27,12 @@ class Row:
     __slots__ = ("_ends", "_heap", "_numbers", "_remembered_max", "_starts", "_virtual")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, Waiter]] = []
-        self._starts: dict[Waiter, int] = {}
-        self._ends: dict[Hashable, int] = {}
+        self._heap: list[tuple[float, int, Waiter]] = []
+        self._starts: dict[Waiter, float] = {}
+        self._ends: dict[Hashable, float] = {}
         self._numbers = itertools.count()
         self._remembered_max = _REMEMBERED_MIN
-        self._virtual = 0
+        self._virtual = 0.0
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -42,7 +42,7 @@ class Row:
 
     def join(self, waiter: Waiter) -> None:
         """Stand in the row."""
-        start = max(self._virtual, self._ends.get(waiter.line, 0))
+        start = max(self._virtual, self._ends.get(waiter.line, 0.0))
         self._starts[waiter] = start
         heapq.heappush(self._heap, (start, next(self._numbers), waiter))
 
@@ -65,7 +65,8 @@ class Row:
         """Go; `cost` is what the line has had by it, 0 where it goes without."""
         start = self._starts.pop(waiter)
         if cost:
-            self._virtual = max(self._virtual, start)
+            # Time goes on with what is served, shared by all who stand here: else lines that come for one request each would keep it from going on.
+            self._virtual = max(self._virtual + cost / (len(self._starts) + 1) if self._starts else self._virtual, start)
             self._ends[waiter.line] = start + cost
             if len(self._ends) > self._remembered_max:
                 self._ends = {line: end for line, end in self._ends.items() if end > self._virtual}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy.core.decide import Case, decide
-from proxy.core.repeat import Repeat, repeat_of
+from proxy.core.repeat import Repeat, is_known_by_callers_key, repeat_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,17 +48,16 @@ class Trip:
         retrying: How repetitions are made.
     """
 
-    __slots__ = ("_callers_key", "_calm", "_ends_at", "_errand", "_in_doubt", "_key_waited_s", "_repeat", "_retrying", "_signed", "_uncounted")
+    __slots__ = ("_calm", "_ends_at", "_errand", "_in_doubt", "_key_waited_s", "_repeat", "_retrying", "_signed", "_uncounted")
 
     def __init__(self, errand: Errand, ends_at: float, retrying: Retrying) -> None:
         index = errand.head.index
         self._errand = errand
         self._ends_at = ends_at
         self._retrying = retrying
-        self._callers_key = b"idempotency-key" in index
         self._calm = index.get(b"x-nylas-proxy-retry", b"").lower() == b"never"
         self._signed = errand.context.target.startswith(_SIGNED)
-        self._repeat = repeat_of(errand.context, callers_key=self._callers_key, gives_keys=retrying.gives_keys)
+        self._repeat = repeat_of(errand.context, gives_keys=retrying.gives_keys)
         self._uncounted = 0
         self._key_waited_s = 0.0
         self._in_doubt = False
@@ -78,12 +77,13 @@ class Trip:
             has_body=errand.has_body,
             replayable=not errand.has_body or (errand.replay is not None and errand.replay.replayable),
             signed=self._signed,
-            callers_key=self._callers_key,
+            callers_key=errand.context.callers_key,
             calm=self._calm or errand.abandoned,
             attempts=errand.attempts,
             uncounted=self._uncounted,
             waited_s=self._key_waited_s,
             in_doubt=self._in_doubt,
+            known_by_key=is_known_by_callers_key(errand.context),
         )
         return decide(
             outcome,

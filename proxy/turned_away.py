@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from proxy.core.book import Held
 
+_WORTH_TELLING_S: Final = 0.05
 _CAUSE_OF_PROVIDER: Final = {"google": Cause.RATE_LIMIT_PROVIDER_GOOGLE, "microsoft": Cause.RATE_LIMIT_PROVIDER_MICROSOFT}
 _WHAT_HOLDS: Final = {
     HeldBy.LIMIT: "this request would go over the limit {}",
@@ -39,7 +40,8 @@ def refusal(away: TurnedAway, providers: Mapping[str, str | None]) -> Problem:
     if away.held is None:
         return Problem(503, Cause.OVERLOADED, "too many requests wait for admission", retry_after_s=away.wait_s)
     what = _WHAT_HOLDS[away.held.by].format(away.held.name)
-    message = f"{what}: it would have to wait {away.wait_s:.1f} s, longer than it may; it was not sent"
+    waited = f"it has waited {away.waited_s:.1f} s and would have to wait {away.wait_s:.1f} s more" if away.waited_s >= _WORTH_TELLING_S else ""
+    message = f"{what}: {waited or f'it would have to wait {away.wait_s:.1f} s'}, longer than it may; it was not sent"
     return Problem(429, _cause_of(away.held, providers), message, Origin.PROXY, away.wait_s)
 
 

@@ -20,6 +20,7 @@ from proxy.core.model import Cause
 from proxy.forecast import UNKNOWN_WAIT_S, US_PER_S, Forecast, is_known
 from proxy.lines import Lines
 from proxy.metronome import Metronomes
+from proxy.reach import HERE
 from proxy.turned_away import TurnedAway
 from proxy.waiter import Waiter, line_key
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from proxy.core.quota import Ask
     from proxy.core.window import Probe
     from proxy.ledger import Ledger
+    from proxy.reach import Reach
     from proxy.waiter import LineKey
 
 _UNTIL_RESUMED_US: Final = 120_000_000
@@ -53,21 +55,6 @@ class Room(NamedTuple):
     body_bytes: int
 
 
-class Reach(NamedTuple):
-    """How far away the ledger is.
-
-    Attributes:
-        poll_s: How often to ask again about what others may free without this process hearing of it; None where it hears of everything.
-        asks_at_once: How many of one line may ask at the same time: more than one where an answer takes a while.
-    """
-
-    poll_s: float | None
-    asks_at_once: int
-
-
-HERE: Final = Reach(None, 1)
-
-
 class Turnstile:
     """Lets requests through to the ledger.
 
@@ -87,7 +74,7 @@ class Turnstile:
         self._asking: Counter[LineKey] = Counter()
         self._lines = Lines()
         self._metronomes = Metronomes()
-        self._suspended: set[str] = set()
+        self._suspended: Counter[str] = Counter()
         self._loop = asyncio.get_running_loop()
         self._forecast = Forecast(ledger, self._lines, self._metronomes, self._loop.time)
         self.waiting = Room(0, 0)
@@ -125,9 +112,10 @@ class Turnstile:
 
     def _leave(self, waiter: Waiter, held_bytes: int, *, served: bool) -> None:
         self.waiting = Room(self.waiting.requests - 1, self.waiting.body_bytes - held_bytes)
-        key = waiter.row
+        key, was_first = waiter.row, self._lines.first_held_by(waiter.row) is waiter
         self._lines.leave(waiter, served=served)
-        self._let_pass(key)
+        if served or was_first:
+            self._let_pass(key)
 
     def wake(self, key: str) -> None:
         """Let the first who is held by `key` ask again: something was freed."""
@@ -137,12 +125,14 @@ class Turnstile:
 
     def suspend(self, scope: str) -> None:
         """Let nobody of a scope go for a moment: an answer that may close it is being read."""
-        self._suspended.add(scope)
+        self._suspended[scope] += 1
 
     def resume(self, scope: str) -> None:
         """The ledger knows by now what the answer meant."""
-        self._suspended.discard(scope)
-        self.wake(scope)
+        self._suspended[scope] -= 1
+        if not self._suspended[scope]:
+            del self._suspended[scope]
+            self.wake(scope)
 
     def _suspension(self, ask: Ask) -> Held | None:
         scope = next((scope for scope in ask.scopes if scope in self._suspended), None) if self._suspended else None
@@ -187,8 +177,8 @@ class Turnstile:
         """Wait until the ledger lets the request go, or until that is hopeless."""
         while True:
             is_first = waiter.held is None and self._lines.is_first(waiter)
-            if is_first or waiter.follows or self._forecast.may_pass(waiter):
-                waiter.follows = False
+            if is_first or waiter.follows or self._forecast.is_unheard(waiter) or self._forecast.may_pass(waiter):
+                waiter.follows = waiter.is_called = False
                 if not await self._beat(waiter):
                     return self._forecast.refusal_by_pace(waiter)
                 if is_first:
@@ -198,6 +188,9 @@ class Turnstile:
                 if isinstance(result, Admitted):
                     return result
                 self._lines.hold(waiter, result, self._until(result))
+                if waiter.is_called:
+                    waiter.held = None
+                    continue
                 self._fill_up(waiter)
             refusal = self._forecast.refusal(waiter)
             if refusal is not None:
@@ -208,7 +201,8 @@ class Turnstile:
 
     def _have_followed(self, first: Waiter) -> None:
         """Have some of those behind ask as well where the ledger is far: else each of them would wait for the answer to the one before."""
-        if self._reach.asks_at_once > 1 and not self._metronomes.concern(first.ask.scopes):
+        is_by_limit = first.last_held is None or first.last_held.by is HeldBy.LIMIT  # places and probes come back one at a time
+        if self._reach.asks_at_once > 1 and is_by_limit and not self._metronomes.concern(first.ask.scopes):
             for waiter in self._lines.followers(first, self._reach.asks_at_once - self._asking[first.line]):
                 waiter.follow()
 

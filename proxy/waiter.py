@@ -27,10 +27,11 @@ class Waiter:
         latest_at: By when it must go although others go ahead of it; None where nobody may.
         asked_at: When it asked the ledger last.
         follows: It is to ask although another one of its line stands first.
+        is_called: Something has changed since it asked last.
         call: What to wake it by.
     """
 
-    __slots__ = ("ask", "asked_at", "call", "deadline", "follows", "held", "last_held", "latest_at", "line", "row", "until")
+    __slots__ = ("ask", "asked_at", "call", "deadline", "follows", "held", "is_called", "last_held", "latest_at", "line", "row", "until")
 
     def __init__(self, ask: Ask, deadline: float) -> None:
         self.ask = ask
@@ -43,16 +44,18 @@ class Waiter:
         self.latest_at: float | None = None
         self.asked_at = 0.0
         self.follows = False
+        self.is_called = False
         self.call: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
-        """Let it ask."""
+        """Let it ask, once more where it is being answered."""
         self.held = None
+        self.is_called = True
         self.look()
 
     def follow(self) -> None:
         """Let it ask behind the first of its line, unless it does."""
-        self.follows = self.look()
+        self.follows |= self.look()
 
     def look(self) -> bool:
         """Let it look whether anything has changed for it; tell whether it was waiting for that."""

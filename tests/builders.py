@@ -38,10 +38,10 @@ def the_handbook() -> Handbook:
     return known.handbook()
 
 
-def a_context(target: bytes | Api = Api.V3, method: str = "GET") -> RequestContext:
+def a_context(target: bytes | Api = Api.V3, method: str = "GET", *, callers_key: bool = False) -> RequestContext:
     """A request for `target`, or for a path of that API of which nothing is known."""
     path = NEUTRAL_TARGET[target] if isinstance(target, Api) else target
-    return identify(the_catalogue(), method, path, OUR_ID)
+    return identify(the_catalogue(), method, path, OUR_ID, callers_key=callers_key)
 
 
 def a_reply(status: int = 400, body: Any = None, fields: Fields = (), *, cut: bool = False) -> Reply:

@@ -50,6 +50,7 @@ class Case:
         uncounted: How many of these were repetitions that did not count (`Again.counts`).
         waited_s: How long it has waited for an earlier request with the same key.
         in_doubt: An earlier attempt may have succeeded (`Again.ambiguous`).
+        known_by_key: Nylas tells its caller's own repetitions by the key that it carries.
     """
 
     method: str
@@ -63,6 +64,7 @@ class Case:
     uncounted: int = 0
     waited_s: float = 0.0
     in_doubt: bool = False
+    known_by_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +148,9 @@ def decide(
     counts = not is_held and move not in {Move.AT_ONCE, Move.AWAIT}
     wait_s = 0.0 if is_held else _wait_s(move, outcome, case, policy, roll)
     if wait_s is None or max(wait_s, held_s or 0.0) > time_left_s:
-        return _told(outcome, in_doubt=in_doubt)
+        return _told(outcome, case, in_doubt=in_doubt)
     if counts and not (budget_left and case.attempts - case.uncounted < policy.max_attempts):
-        return _told(outcome, in_doubt=in_doubt)
+        return _told(outcome, case, in_doubt=in_doubt)
     # After a doubtful attempt the refusal of the next one proves nothing about the first: a new key could bring a second mail.
     return Again(wait_s, new_key=move in _RENEWS_KEY and not case.in_doubt, counts=counts, ambiguous=in_doubt)
 
@@ -187,11 +189,12 @@ def _is_in_doubt(ending: Ending, outcome: Outcome, case: Case) -> bool:
     return leaves_doubt(outcome) or (case.in_doubt and ending is not Ending.REPLAYED)
 
 
-def _told(outcome: Outcome, *, in_doubt: bool) -> Answer | Pass:
-    return Pass(in_doubt) if isinstance(outcome, ErrorReply) else _answer(outcome, in_doubt=in_doubt)
+def _told(outcome: Outcome, case: Case, *, in_doubt: bool) -> Answer | Pass:
+    return Pass(in_doubt) if isinstance(outcome, ErrorReply) else _answer(outcome, case, in_doubt=in_doubt)
 
 
-def _answer(failure: TransportFailure, *, in_doubt: bool) -> Answer:
+def _answer(failure: TransportFailure, case: Case, *, in_doubt: bool) -> Answer:
     status, origin = _STATUS_AND_ORIGIN[failure.cause]
-    message = failure.detail + ("; it may have been carried out all the same: look before you repeat it" if in_doubt else "")
+    advice = "repeat it with the same Idempotency-Key" if case.known_by_key else "look before you repeat it"
+    message = f"{failure.detail}; it may have been carried out all the same: {advice}" if in_doubt else failure.detail
     return Answer(Problem(status, failure.cause, message, origin, _OVERLOADED_RETRY_AFTER_S if failure.cause is Cause.OVERLOADED else None, in_doubt))

@@ -1,4 +1,4 @@
-"""What is asked of whom, from method and target alone. Runs for every request, so it allocates little and decides once."""
+"""What is asked of whom, from its head alone. Runs for every request, so it allocates little and decides once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def speaks_oauth(context: RequestContext) -> bool:
     return any(mark in path for mark in OAUTH_MARKS)
 
 
-def identify(catalogue: Catalogue, method: str, target: bytes, request_id: str) -> RequestContext:
+def identify(catalogue: Catalogue, method: str, target: bytes, request_id: str, *, callers_key: bool = False) -> RequestContext:
     """Return the context of a request.
 
     Args:
@@ -48,9 +48,10 @@ def identify(catalogue: Catalogue, method: str, target: bytes, request_id: str) 
         method: In capitals, from a bounded set of known methods.
         target: Path and query as sent, leading slashes collapsed.
         request_id: Our id for the request.
+        callers_key: It carries an Idempotency-Key of its caller.
     """
     path = target.partition(b"?")[0]
     if not path.startswith(V3_PREFIX):
-        return RequestContext(method, target, catalogue.match(_V2, method, path), None, request_id)
+        return RequestContext(method, target, catalogue.match(_V2, method, path), None, request_id, callers_key)
     grant = path[_GRANT_AT:].partition(b"/")[0] if path.startswith(GRANTS_PREFIX) else b""
-    return RequestContext(method, target, catalogue.match(_V3, method, path), grant or None, request_id)
+    return RequestContext(method, target, catalogue.match(_V3, method, path), grant or None, request_id, callers_key)

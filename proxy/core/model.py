@@ -80,6 +80,7 @@ class Cause(StrEnum):
     UPSTREAM_BROKE_OFF = "upstream_broke_off"
     RESPONSE_TIMEOUT = "response_timeout"
     OVERLOADED = "overloaded"
+    LEDGER_AWAY = "ledger_away"
     SHUTTING_DOWN = "shutting_down"
     PROXY_BUG = "proxy_bug"
 
@@ -124,6 +125,7 @@ class RequestContext(NamedTuple):
         route: The catalogue row.
         grant: The raw grant id of the path (v3), or None. Never logged.
         request_id: Our id for this request; upstream's wins where it names one.
+        callers_key: It carries an Idempotency-Key of its caller.
     """
 
     method: str
@@ -131,6 +133,7 @@ class RequestContext(NamedTuple):
     route: Route
     grant: bytes | None
     request_id: str
+    callers_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)

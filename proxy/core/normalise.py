@@ -16,6 +16,7 @@ from proxy.core.headers import error_fields, proxy_fields, request_id_of, untouc
 from proxy.core.identify import path_of, speaks_oauth
 from proxy.core.json_values import write_json
 from proxy.core.model import Api, Cause, ErrorAnswer, Problem, Reply, RequestContext, Verdict
+from proxy.core.repeat import is_known_by_callers_key
 from proxy.core.retry_after import whole_seconds
 from proxy.core.superset import Fallback, superset
 
@@ -44,13 +45,21 @@ OUTCOME_UNKNOWN: Final = frozenset(
 
 MAY_HAVE_HAPPENED: Final = "This request may have taken effect: look for its effect, a mail in the sent folder for instance, before repeating it."
 
+MAY_HAVE_HAPPENED_UNDER_KEY: Final = (
+    "This request may have taken effect: repeat it with the same Idempotency-Key. Nylas will not carry it out twice; for an hour it answers what it"
+    " answered to the first, an error included. If that is an error, look for the effect before taking a new key."
+)
+"""The same of a request that carries its caller's own key, where Nylas knows repetitions by it."""
+
+
 class _Text(NamedTuple):
     """What is told about one answer."""
 
     meaning: str
     solution: str
     retryable: bool
-    may_have_happened: bool
+    doubt: str
+    """What to say first where it may have taken effect all the same, or empty."""
 
 
 _NOTHING: Final = ErrorBody(is_json=False, value=None, text="", is_markup=False)
@@ -107,7 +116,7 @@ def normalise(
     said = superset(body, fallback, oauth=speaks_oauth(context))
     entry = _entry(body, reply.status, context, verdict, handbook)
     doubt = _leaves_doubt(verdict.cause, reply.status, context) if may_have_happened is None else may_have_happened
-    text = _Text(f"{entry.meaning} {entry.reason}", entry.solution, handbook.retryable(entry), doubt)
+    text = _Text(f"{entry.meaning} {entry.reason}", entry.solution, handbook.retryable(entry), _doubt(context) if doubt else "")
     said["proxy"] = _proxy_object(verdict, context, text, attempts=attempts, now=now)
     fields = error_fields(reply.fields, request_id=request_id, wait_s=verdict.retry_after_s, now=now)
     return _answer(reply.status, fields, said, verdict, attempts)
@@ -128,6 +137,10 @@ def _leaves_doubt(cause: Cause, status: int, context: RequestContext | None) -> 
     return is_unsafe and cause in OUTCOME_UNKNOWN and not _FIRST_REFUSAL <= status < _SERVER_ERRORS_FROM
 
 
+def _doubt(context: RequestContext | None) -> str:
+    return MAY_HAVE_HAPPENED_UNDER_KEY if context is not None and is_known_by_callers_key(context) else MAY_HAVE_HAPPENED
+
+
 def problem_answer(
     problem: Problem, context: RequestContext | None, *, handbook: Handbook, request_id: str, attempts: int, now: float
 ) -> ErrorAnswer:
@@ -136,7 +149,7 @@ def problem_answer(
     verdict = Verdict(problem.cause, problem.origin, problem.retry_after_s)
     cause = handbook.causes[problem.cause]
     doubt = problem.may_have_happened or _leaves_doubt(problem.cause, problem.status, context)
-    text = _Text(f"{cause.meaning} {cause.reason}", cause.solution, cause.retryable, doubt)
+    text = _Text(f"{cause.meaning} {cause.reason}", cause.solution, cause.retryable, _doubt(context) if doubt else "")
     said = superset(_NOTHING, Fallback(problem.status, f"proxy.{problem.cause}", problem.message, request_id), oauth=oauth)
     said["proxy"] = _proxy_object(verdict, context, text, attempts=attempts, now=now)
     fields = error_fields((), request_id=request_id, wait_s=problem.retry_after_s, now=now)
@@ -164,12 +177,12 @@ def _proxy_object(verdict: Verdict, context: RequestContext | None, text: _Text,
         "origin": str(verdict.origin),
         "cause": str(verdict.cause),
         "scope": _scope(verdict.cause, context),
-        "retryable": text.retryable and not text.may_have_happened,
+        "retryable": text.retryable and not text.doubt,
         "retry_after_s": wait_s,
         "retry_at": None if wait_s is None else datetime.fromtimestamp(now + wait_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "attempts": attempts,
         "meaning": text.meaning,
-        "solution": f"{MAY_HAVE_HAPPENED} {text.solution}" if text.may_have_happened else text.solution,
+        "solution": f"{text.doubt} {text.solution}" if text.doubt else text.solution,
     }
 
 

@@ -98,15 +98,19 @@ TOLD_UNDER_CALLERS_KEY: Final = frozenset({Ending.REFUSED, Ending.NOTHING_DONE})
 """Endings that need a new key to end better: with the caller's own, which is never changed, they are told."""
 
 
-def repeat_of(context: RequestContext, *, callers_key: bool, gives_keys: bool) -> Repeat:
+def repeat_of(context: RequestContext, *, gives_keys: bool) -> Repeat:
     """Return how far a request may be repeated.
 
     Args:
         context: The request.
-        callers_key: It carries an Idempotency-Key of its caller.
         gives_keys: The proxy gives one to what carries none (a setting).
     """
     route = context.route
     if context.method not in route.unsafe:
         return Repeat.FREELY
-    return Repeat.WITH_KEY if route.idempotency_key and gives_keys and not callers_key else Repeat.NOT_ONCE_SENT
+    return Repeat.WITH_KEY if route.idempotency_key and gives_keys and not context.callers_key else Repeat.NOT_ONCE_SENT
+
+
+def is_known_by_callers_key(context: RequestContext) -> bool:
+    """Tell whether Nylas tells a repetition by the key that the caller gave: it can repeat such a request with the same one, whatever came of it."""
+    return context.callers_key and context.route.idempotency_key and context.method in context.route.unsafe

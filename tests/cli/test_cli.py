@@ -90,6 +90,15 @@ def test_check_config_prints_what_is_in_force(monkeypatch: pytest.MonkeyPatch, c
     assert printed.err == ""
 
 
+@pytest.mark.parametrize(("mode", "heading"), [("enforce", "# limits in force, less the reserve"), ("observe", "# limits that are only observed (")])
+def test_check_config_says_whether_the_limits_are_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mode: str, heading: str
+) -> None:
+    monkeypatch.setenv("NYLAS_PROXY__LIMITS__MODE", mode)
+    assert main(["check-config"]) == 0
+    assert f"\n{heading}" in capsys.readouterr().out
+
+
 def test_check_config_warns_on_standard_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("NYLAS_PROXY__ADMIN__HOST", "0.0.0.0")
     assert main(["check-config"]) == 0
@@ -106,7 +115,7 @@ def test_wrong_settings_end_a_command_with_all_mistakes_and_status_2(command: st
     assert ended.stderr.splitlines() == [
         f'{config}:2: log.level: got 1; allowed "debug", "info", "warning", "error"',
         f"{config}:3: lug: unknown section; allowed {SECTIONS}; did you mean 'log'?",
-        f"NYLAS_PROXY__X: unknown variable; allowed NYLAS_PROXY__SECTION__KEY, sections {SECTIONS.upper().replace(' PROVIDERS,', '')}",
+        f"NYLAS_PROXY__X: unknown variable; allowed NYLAS_PROXY__SECTION__KEY, sections {SECTIONS.upper()}",
     ]
 
 

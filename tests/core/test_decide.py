@@ -367,6 +367,17 @@ def test_a_caller_whose_unsafe_request_has_left_is_told_that_it_may_have_happene
         assert harmless.problem.message == "no answer"
 
 
+@pytest.mark.parametrize(("known_by_key", "advice"), [(True, "repeat it with the same Idempotency-Key"), (False, "look before you repeat it")])
+def test_what_nylas_knows_by_its_callers_key_is_told_to_be_repeated_with_it(advice: str, *, known_by_key: bool) -> None:
+    case = a_case(NOT_ONCE_SENT, callers_key=True, known_by_key=known_by_key)
+    told = after(TransportFailure(Cause.RESPONSE_TIMEOUT, "no answer", sent=True, stale=False), case)
+    assert isinstance(told, Answer)
+    assert told.problem.message == f"no answer; it may have been carried out all the same: {advice}"
+    never_left = after(TransportFailure(Cause.RESPONSE_TIMEOUT, "no answer", sent=False, stale=False), case, RetryPolicy(max_attempts=1))
+    assert isinstance(never_left, Answer)
+    assert never_left.problem.message == "no answer"
+
+
 def test_only_overload_names_a_time_to_come_back() -> None:
     overloaded = soon(TransportFailure(Cause.OVERLOADED, "busy", sent=False, stale=False))
     unreachable = soon(TransportFailure(Cause.UPSTREAM_UNREACHABLE, "gone", sent=False, stale=False))

@@ -13,7 +13,7 @@ from one_shape import assert_one_shape
 
 from proxy.core.identify import speaks_oauth
 from proxy.core.model import Api, Cause, ErrorAnswer, Origin, Problem, Reply, RequestContext
-from proxy.core.normalise import MAY_HAVE_HAPPENED, OUTCOME_UNKNOWN, entry_of, problem_answer
+from proxy.core.normalise import MAY_HAVE_HAPPENED, MAY_HAVE_HAPPENED_UNDER_KEY, OUTCOME_UNKNOWN, entry_of, problem_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,6 +164,18 @@ def test_what_may_have_happened_is_not_called_retryable(cause: Cause) -> None:
     safe = said(normalised(a_reply(504), a_context(SEND, "GET"), a_verdict(cause)))["proxy"]
     assert safe["retryable"] is the_handbook().causes[cause].retryable
     assert MAY_HAVE_HAPPENED not in safe["solution"]
+
+
+@pytest.mark.parametrize(
+    ("target", "callers_key", "doubt"),
+    [(SEND, True, MAY_HAVE_HAPPENED_UNDER_KEY), (SEND, False, MAY_HAVE_HAPPENED), (b"/v3/grants/g/events", True, MAY_HAVE_HAPPENED)],
+)
+def test_what_may_have_happened_under_its_callers_key_is_to_be_repeated_with_it(target: bytes, doubt: str, *, callers_key: bool) -> None:
+    context = a_context(target, "POST", callers_key=callers_key)
+    answered = said(normalised(a_reply(504), context, a_verdict(Cause.SERVER_ERROR)))["proxy"]
+    unanswered = said(problem_of(Problem(504, Cause.RESPONSE_TIMEOUT, "No answer."), context))["proxy"]
+    assert answered["solution"].startswith(doubt)
+    assert unanswered["solution"].startswith(doubt)
 
 
 @pytest.mark.parametrize("cause", [Cause.SERVER_ERROR_SAFE_TO_RETRY, Cause.TIMEOUT_NOT_SENT, Cause.RATE_LIMIT_NYLAS, Cause.UPSTREAM_UNREACHABLE])

@@ -14,7 +14,7 @@ from builders import a_context, the_catalogue, the_classifier, the_handbook
 from proxy import gate as gates
 from proxy.core.decide import RetryPolicy
 from proxy.core.model import Cause
-from proxy.core.normalise import MAY_HAVE_HAPPENED
+from proxy.core.normalise import MAY_HAVE_HAPPENED, MAY_HAVE_HAPPENED_UNDER_KEY
 from proxy.core.outcome import TransportFailure
 from proxy.core.retry_budget import RetryBudget
 from proxy.egress import own_fields, waiting_fields
@@ -138,7 +138,7 @@ class Heard(NamedTuple):
     @property
     def in_doubt(self) -> bool:
         """The caller was told that the request may have been carried out."""
-        return MAY_HAVE_HAPPENED in self.proxy["solution"]
+        return str(self.proxy["solution"]).startswith((MAY_HAVE_HAPPENED, MAY_HAVE_HAPPENED_UNDER_KEY))
 
     def field(self, name: bytes) -> bytes | None:
         return next((value for known, value in self.fields if known.lower() == name.lower()), None)
@@ -171,7 +171,7 @@ class Way:
         head.framing = Framing(len(body))
         incoming = Body(Mock())
         _complete(incoming, body)
-        errand = Errand(a_context(target, method), head, incoming, lambda _head: None)
+        errand = Errand(a_context(target, method, callers_key=b"idempotency-key" in head.index), head, incoming, lambda _head: None)
         if body:
             errand.replay = Replay(incoming, self.kept, _KEPT_MAX_BYTES)
         return errand

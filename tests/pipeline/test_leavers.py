@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.asks import a_cap, a_claim, an_ask
 from pipeline.fast_time import fast_forwarded
-from proxy.turnstile import HERE, Reach
+from proxy.reach import HERE, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

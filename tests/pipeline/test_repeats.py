@@ -109,6 +109,15 @@ async def test_the_caller_is_told_whether_it_may_have_happened(ending: str, requ
         assert heard.status == 200 or heard.in_doubt == cell.endswith("?")
 
 
+@pytest.mark.parametrize(("request_", "is_told"), [("own key", True), ("send", False), ("post", False)])
+@fast_forwarded
+async def test_who_gave_a_send_its_own_key_is_told_to_repeat_it_with_that(request_: str, *, is_told: bool) -> None:
+    async with a_way(Fails(Cause.RESPONSE_TIMEOUT), settings=Settings(retry=Retry(max_attempts=1))) as way:
+        heard = await asked(way, request_)
+        told = [text for text in (heard.proxy["solution"], heard.body["message"]) if "repeat it with the same Idempotency-Key" in text]
+        assert (heard.in_doubt, len(told)) == (True, 2 if is_told else 0)
+
+
 @fast_forwarded
 async def test_doubt_about_an_earlier_attempt_is_told_of_a_later_refusal() -> None:
     async with a_way(Fails(), nylas_error(400, "invalid_request_error")) as way:

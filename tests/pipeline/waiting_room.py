@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.asks import SECOND_US
 from proxy.ledger.local import LocalLedger
-from proxy.turnstile import Entered, Reach, Room, Turnstile
+from proxy.turnstile import Entered, Room, Turnstile
 
 if TYPE_CHECKING:
     from proxy.core.book import Admitted, Held
     from proxy.core.quota import Ask
+    from proxy.reach import Reach
     from proxy.turned_away import TurnedAway
 
 
