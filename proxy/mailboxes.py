@@ -1,8 +1,8 @@
 """What is known about mailboxes beside their limits: the provider of each, and which names are one mailbox.
 
 Settings tell it, or Nylas when it is asked, or other proxies that have learned it, or answers that pass by: those are guesses. Names that turn out
-to be one mailbox are counted as one from then on, under the name that was in use first. A throttle window that somebody has opened under any of them
-holds still: it is asked for under each.
+to be one mailbox in an application are counted as one there from then on, under its id. A throttle window that somebody has opened under any of them
+holds still: it is asked for under each. Two ids are two mailboxes, whatever else they share: an address of both stays with the first one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from proxy.core.model import Cause
 from proxy.ledger.learned import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from proxy.core.identity import Identity
     from proxy.core.model import Api
@@ -83,7 +83,7 @@ class Mailboxes:
         self._others = others
         self._now_s = now_s
         self._learned: dict[str, str] = {}
-        self._asked_at: dict[str, float] = {}
+        self._asked_at: dict[tuple[str, str], float] = {}
 
     def provider_of(self, subject: str) -> str | None:
         """Return the provider of a mailbox, None where it is not known."""
@@ -95,34 +95,44 @@ class Mailboxes:
             return
         context = errand.context
         authorization = errand.head.index.get(b"authorization", b"")
-        stranger = Stranger(ask.application, ask.subject, context.route.api, context.grant or b"", authorization)
+        self._find_out(Stranger(ask.application, ask.subject, context.route.api, context.grant or b"", authorization))
+
+    def _find_out(self, stranger: Stranger) -> None:
+        of = (stranger.application, stranger.subject)
         now_s = self._now_s()
-        if self._others is None or now_s < self._asked_at.get(ask.subject, -ASKED_AGAIN_AFTER_S) + ASKED_AGAIN_AFTER_S:
+        if self._others is None or now_s < self._asked_at.get(of, -ASKED_AGAIN_AFTER_S) + ASKED_AGAIN_AFTER_S:
             self._look_up(stranger)
             return
-        self._asked_at[ask.subject] = now_s
+        self._asked_at[of] = now_s
         forget_oldest(self._asked_at, KNOWN_MAX)
-        self._others.ask(ask.application, ask.subject, partial(self._heard, stranger))
+        self._others.ask(*of, partial(self._heard, stranger))
 
     def under_all_names(self, ask: Ask) -> Ask:
         """Have a request held by the windows as well that may be open under other names of its mailbox. Its own come last: answers close those."""
-        others = self._identity.others(ask.subject)
+        others = self._identity.others(ask.application, ask.subject)
         if not others:
             return ask
         kinds = [kind for kind, _, of in (scope.partition(":") for scope in ask.scopes) if of == ask.subject]
         return ask._replace(scopes=(*(f"{kind}:{other}" for other in others for kind in kinds), *ask.scopes))
 
     def learn(self, stranger: Stranger, provider: str, names: Sequence[bytes]) -> None:
-        """Take in what Nylas says of a mailbox: its provider and its names, first the one that never changes."""
-        subjects = [self._identity.named(name) for name in names] or [stranger.subject]
-        first = subjects[0]
-        is_met = self._identity.resolved(first) != first or self._identity.others(first)
-        stands = self._identity.resolved(first if is_met else stranger.subject)
-        provider = next((self._given[subject] for subject in subjects if subject in self._given), provider)
-        self._take(Known(provider, stands), (stranger.subject, *subjects))
+        """Take in what Nylas says of a mailbox: its provider and its names, first its id, which stands for it."""
+        application = stranger.application
+        stands, *others = [self._identity.grant(name) for name in names] or [stranger.subject]
+        for subject in (stands, *others, stranger.subject):
+            if subject == stands or self._identity.resolved(application, subject) == subject:
+                self._identity.learn(application, subject, stands)
+        others = [other for other in others if other != stands and self._identity.resolved(application, other) == stands]
+        provider = next((self._given[subject] for subject in (stands, *others) if subject in self._given), provider)
+        self._know(stands, provider)
+        asked = self._identity.resolved(application, stranger.subject)
+        if self.provider_of(asked) is None:
+            self._know(asked, provider)
         if self._others is not None:
-            # Not under a token, which will be another one tomorrow.
-            self._others.tell(stranger.application, first, Known(provider, stands), partial(self._agreed, stranger.application, subjects))
+            # Not under a token, which will be another one tomorrow. Of an address only what it stands for counts.
+            self._others.tell(application, stands, Known(provider, stands), _nothing_more)
+            for other in others:
+                self._others.tell(application, other, Known(provider, stands), partial(self._agreed, application, other))
 
     def told_by(self, errand: Errand, ask: Ask, head: ResponseHead) -> None:
         """An answer shows at times whose mailbox it is."""
@@ -137,30 +147,28 @@ class Mailboxes:
 
     def _guess(self, errand: Errand, ask: Ask, provider: str) -> None:
         if self.provider_of(ask.subject) is None:
-            self._learned[ask.subject] = provider
-            forget_oldest(self._learned, KNOWN_MAX)
+            self._know(ask.subject, provider)
             if self._others is not None and folded(errand.context.grant or b"") != b"me":
                 self._others.tell(ask.application, ask.subject, Known(provider), _nothing_more, is_sure=False)
 
     def _heard(self, stranger: Stranger, known: Known) -> None:
-        if known.provider:
-            self._take(known._replace(stands=known.stands or stranger.subject), (stranger.subject,))
+        stands = known.stands or stranger.subject
+        if stands != stranger.subject:
+            self._identity.learn(stranger.application, stranger.subject, stands)
+            if self.provider_of(stands) is None:
+                self._find_out(stranger._replace(subject=stands))
+        elif known.provider:
+            self._know(stands, known.provider)
         else:
             self._look_up(stranger)
 
-    def _agreed(self, application: str, subjects: Iterable[str], known: Known) -> None:
-        """All proxies take the same subject for the mailbox; tell it under its other names as well."""
-        first, *others = subjects
-        if self._others is not None and known.stands:
-            self._take(known, (first,))
-            for subject in others:
-                self._others.tell(application, subject, known, _nothing_more)
+    def _agreed(self, application: str, subject: str, known: Known) -> None:
+        """All proxies take an address for the same mailbox: the one that was told first."""
+        if known.stands:
+            self._identity.learn(application, subject, known.stands)
 
-    def _take(self, known: Known, subjects: Iterable[str]) -> None:
-        for subject in subjects:
-            self._identity.learn(subject, known.stands)
-        self._identity.put_first(known.stands)
-        self._learned[self._identity.resolved(known.stands)] = known.provider
+    def _know(self, subject: str, provider: str) -> None:
+        self._learned[subject] = provider
         forget_oldest(self._learned, KNOWN_MAX)
 
     def _look_up(self, stranger: Stranger) -> None:

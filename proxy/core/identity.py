@@ -1,8 +1,9 @@
 """Who asks: the application, and the grant, account or client that a request belongs to, as keyed hashes.
 
-The names of a grant fold into one subject: percent-encoding and the case of ASCII letters do not matter, `me` is the credential, and the table of
-aliases knows the rest. In v2 the credential is the account. Nobody can tell a name or a token from its hash without the key, and hashes of different
-kinds of things never meet. Nothing but hashes is kept here: one costs half a microsecond, so remembering names and tokens would gain little.
+The names of a grant fold into one subject: percent-encoding and the case of ASCII letters do not matter, `me` is the credential, and aliases tell the
+rest: those of settings everywhere, those that were learned in one application. Two ids are two grants, also if they share an address. In v2 the
+credential is the account. Nobody can tell a name or a token from its hash without the key, and hashes of different kinds of things never meet.
+Nothing but hashes is kept here: one costs half a microsecond, so remembering names and tokens would gain little.
 """
 
 from __future__ import annotations
@@ -93,12 +94,15 @@ class Identity:
         )
         self._single = self._hash(self._applications, b"")
         self._applies = applications
-        # Each alias stands beside the subject that all its names have, never beside another alias. The given ones stay; the learned ones are bounded.
+        # Each alias stands beside the subject that all its names have, never beside another alias. The given ones stay; the learned ones, each with
+        # its application, are bounded, and an id among them stands beside itself.
         self._given: dict[str, str] = {}
-        self._learned: dict[str, str] = {}
-        self._others: dict[str, tuple[str, ...]] = {}
+        self._learned: dict[tuple[str, str], str] = {}
+        self._others: dict[tuple[str, str], tuple[str, ...]] = {}
         for name, other in aliases.items():
-            self._fold(self._given, self.grant(name.encode()), self.grant(other.encode()))
+            self._give(name.encode(), other.encode())
+        ids = (name.encode() for pair in aliases.items() for name in pair if not _is_address(name.encode()))
+        self._fixed = frozenset((*self._given, *map(self.named, ids)))
 
     def who(self, context: RequestContext, authorization: bytes) -> Who:
         """Return whose request it is.
@@ -110,7 +114,8 @@ class Identity:
         if context.grant is not None:
             name = folded(context.grant)
             own = self._hash(self._grants, name) if name != _ME else self._hash(self._credentials, credential_of(authorization))
-            return Who(self._application(authorization, None), self.resolved(own))
+            application = self._application(authorization, None)
+            return Who(application, self.resolved(application, own))
         if context.route.api is _V3:
             application = self._application(authorization, None)
             return Who(application, application)
@@ -118,50 +123,49 @@ class Identity:
         application = self._application(authorization, client)
         if client is not None:
             return Who(application, self._hash(self._clients, client))
-        return Who(application, self.resolved(self._hash(self._credentials, credential_of(authorization))))
+        return Who(application, self.resolved(application, self._hash(self._credentials, credential_of(authorization))))
 
     def grant(self, name: bytes) -> str:
-        """Return the subject of the grant called `name`, an id or an address, spelt as in a path or plainly."""
-        return self.resolved(self.named(name))
+        """Return the subject of the grant called `name`, an id or an address, spelt as in a path or plainly, as far as settings tell."""
+        own = self.named(name)
+        return self._given.get(own, own)
 
     def named(self, name: bytes) -> str:
         """Return what the grant called `name` would be known as if nobody knew another name of it."""
         return self._hash(self._grants, folded(name))
 
-    def resolved(self, subject: str) -> str:
-        """Return the subject that stands for all names of a grant, given that of any of them."""
-        return self._given.get(subject) or self._learned.get(subject, subject)
+    def resolved(self, application: str, subject: str) -> str:
+        """Return the subject that stands for all names of a grant, given that of any of them, in an application."""
+        own = self._given.get(subject, subject)
+        return self._learned.get((application, own), own)
 
-    def learn(self, subject: str, other: str) -> None:
-        """Take two subjects for the same grant from now on: `other` stands for both. What is learned is bounded: the oldest is forgotten first."""
-        was, stands = self.resolved(subject), self.resolved(other)
-        if was == stands:
+    def learn(self, application: str, subject: str, stands: str) -> None:
+        """Take a subject for another name of the grant whose id is `stands`, in one application; the one learned last has it.
+
+        An id is never taken for another one, nor is what settings tell changed. What is learned is bounded: the oldest is forgotten first.
+        """
+        self._learned[application, stands] = stands
+        if subject in self._fixed or self._learned.get((application, subject)) == subject:
             return
-        self._fold(self._learned, was, stands)
-        self._others[stands] = (was, *self._others.pop(was, ()), *self._others.pop(stands, ()))[:OTHERS_MAX]
+        self._learned[application, subject] = stands
+        before = (other for other in self.others(application, stands) if other != subject)
+        self._others[application, stands] = (subject, *before)[:OTHERS_MAX]
         forget_oldest(self._learned, LEARNED_MAX)
         forget_oldest(self._others, LEARNED_MAX)
 
-    def put_first(self, subject: str) -> None:
-        """Have a learned subject stand for its grant, in place of the one that does."""
-        stands = self._learned.pop(subject, subject)
-        if stands == subject:
-            return
-        self._fold(self._learned, stands, subject)
-        others = (stands, *(other for other in self._others.pop(stands, ()) if other != subject))
-        self._others[subject] = others[:OTHERS_MAX]
+    def others(self, application: str, subject: str) -> tuple[str, ...]:
+        """Return what else a grant was learned to be known as, here or in another process; the latest few."""
+        others = self._others.get((application, subject), ())
+        return tuple(other for other in others if self._learned.get((application, other)) == subject)
 
-    def others(self, subject: str) -> tuple[str, ...]:
-        """Return what else a grant was known as before it was learned to be the same, here or in another process; the latest few."""
-        return self._others.get(subject, ())
-
-    def _fold(self, into: dict[str, str], subject: str, other: str) -> None:
-        was, stands = self.resolved(subject), self.resolved(other)
-        if was == stands:
-            return
-        for table in (self._given, self._learned):
-            table.update({alias: stands for alias, of in table.items() if of == was})
-        into[was] = stands
+    def _give(self, name: bytes, other: bytes) -> None:
+        """Let the second name stand for both, or the first where that is an id and the second an address."""
+        was, stands = self.grant(name), self.grant(other)
+        if _is_address(other) and not _is_address(name):
+            was, stands = stands, was
+        if was != stands:
+            self._given.update({alias: stands for alias, of in self._given.items() if of == was})
+            self._given[was] = stands
 
     def _application(self, authorization: bytes, client: bytes | None) -> str:
         if self._applies == "single":
@@ -177,6 +181,10 @@ class Identity:
         digest = kind.copy()
         digest.update(name)
         return digest.hexdigest()
+
+
+def _is_address(name: bytes) -> bool:
+    return b"@" in folded(name)
 
 
 def _client_of(context: RequestContext) -> bytes | None:

@@ -14,6 +14,7 @@ KEY = b"sixteen bytes at least"
 TOKEN = b"nyk_v0_secret"
 GRANT = "5967ca40-a2d8-4ee0-a0e0-6f18ace39a90"
 BEARER = b"Bearer " + TOKEN
+APPLICATION = Identity(KEY).who(a_context(b"/v3/webhooks"), BEARER).application
 
 
 def basic(name: bytes, password: bytes = b"") -> bytes:
@@ -26,6 +27,14 @@ def who(target: str, authorization: bytes = BEARER, *, identity: Identity | None
 
 def subject(target: str, authorization: bytes = BEARER, *, identity: Identity | None = None) -> str:
     return who(target, authorization, identity=identity).subject
+
+
+def learn(identity: Identity, name: str, grant_id: str) -> None:
+    identity.learn(APPLICATION, identity.named(name.encode()), identity.grant(grant_id.encode()))
+
+
+def paths(*grants: str) -> list[str]:
+    return [f"/v3/grants/{grant}/x" for grant in grants]
 
 
 def application(target: str, authorization: bytes, applications: Applications) -> str:
@@ -151,56 +160,69 @@ def test_given_aliases_fold_and_the_order_does_not_matter() -> None:
         assert subject("/v3/grants/another/x", identity=identity) != identity.grant(GRANT.encode())
 
 
-def test_what_is_learned_folds_all_that_was_folded_before() -> None:
-    identity = Identity(KEY, aliases={"a": "b"})
-    me = subject("/v3/grants/me/x", identity=identity)
-    identity.learn(identity.grant(b"c"), identity.grant(b"d"))
-    identity.learn(identity.grant(b"b"), identity.grant(b"c"))
-    identity.learn(me, identity.grant(b"a"))
-    assert {subject(f"/v3/grants/{name}/x", identity=identity) for name in ("a", "b", "c", "d", "me")} == {identity.grant(b"d")}
-    assert subject("/messages", identity=identity) == identity.grant(b"d")
+def test_the_id_stands_for_the_names_that_settings_give_and_what_is_learned_of_it_holds_for_them() -> None:
+    for aliases in ({GRANT: "leyla%40example.com", "old@example.com": "leyla@example.com"}, {"leyla@example.com": GRANT}):
+        assert Identity(KEY, aliases=aliases).grant(b"leyla@example.com") == Identity(KEY).grant(GRANT.encode())
+    identity = Identity(KEY, aliases={"old@example.com": "leyla@example.com"})
+    learn(identity, "leyla@example.com", GRANT)
+    assert subject("/v3/grants/old@example.com/x", identity=identity) == identity.grant(GRANT.encode())
 
 
-def test_learning_the_same_again_or_the_other_way_round_changes_nothing() -> None:
+def test_all_names_that_are_learned_are_one_grant() -> None:
     identity = Identity(KEY)
-    one, two = identity.grant(b"one"), identity.grant(b"two")
-    identity.learn(one, two)
-    identity.learn(two, one)
-    identity.learn(one, one)
-    assert identity.grant(b"one") == identity.grant(b"two") == two
+    identity.learn(APPLICATION, subject("/v3/grants/me/x"), identity.grant(b"id"))
+    learn(identity, "a@example.com", "id")
+    assert {subject(path, identity=identity) for path in (*paths("id", "a@example.com", "me"), "/messages")} == {identity.grant(b"id")}
 
 
-def test_what_a_grant_was_known_as_before_is_told_the_latest_few_first() -> None:
-    identity = Identity(KEY, aliases={"a": "b"})
-    one, two, three, four, five = (identity.named(name) for name in (b"1", b"2", b"3", b"4", b"5"))
-    assert identity.others(identity.named(b"b")) == ()
-    identity.learn(one, two)
-    identity.learn(one, two)
-    assert (identity.others(one), identity.others(two)) == ((), (one,))
-    identity.learn(three, two)
-    identity.learn(four, five)
-    identity.learn(two, five)
-    assert (identity.others(two), identity.others(five)) == ((), (two, three, one))
+def test_two_ids_with_one_address_are_two_grants_and_the_latest_has_the_address() -> None:
+    identity = Identity(KEY)
+    learn(identity, "same@example.com", "one")
+    learn(identity, "same@example.com", "two")
+    one, two, address = (identity.named(name) for name in (b"one", b"two", b"same@example.com"))
+    assert [subject(path, identity=identity) for path in paths("one", "two", "same@example.com")] == [one, two, two]
+    assert (identity.others(APPLICATION, one), identity.others(APPLICATION, two)) == ((), (address,))
 
 
-def test_another_name_may_come_to_stand_for_a_grant() -> None:
-    identity = Identity(KEY, aliases={"a": "1"})
-    one, two, three = (identity.named(name) for name in (b"1", b"2", b"3"))
-    identity.learn(two, one)
-    identity.learn(three, one)
-    identity.put_first(two)
-    assert {identity.grant(name) for name in (b"a", b"1", b"2", b"3")} == {two}
-    assert (identity.others(one), identity.others(two)) == ((), (one, three))
-    identity.put_first(two)
-    assert identity.others(two) == (one, three)
+def test_an_id_is_never_taken_for_another_one() -> None:
+    identity = Identity(KEY, aliases={"given@example.com": "settled"})
+    learn(identity, "one", "two")
+    learn(identity, "one", "one")
+    for name in ("one", "settled", "given@example.com"):
+        learn(identity, name, "two")
+    expected = [identity.named(name) for name in (b"one", b"two", b"settled", b"settled")]
+    assert [subject(path, identity=identity) for path in paths("one", "two", "settled", "given@example.com")] == expected
+    assert identity.others(APPLICATION, identity.named(b"two")) == ()
+
+
+@pytest.mark.parametrize("path", ["/v3/grants/a@example.com/x", "/v3/grants/me/x", "/messages"])
+def test_what_is_learned_in_one_application_does_not_concern_another(path: str) -> None:
+    listed = {fingerprint(b"one"): "shop", fingerprint(b"two"): "desk"}
+    identity = Identity(KEY, applications=listed)
+    before = {token: who(path, token, identity=identity) for token in (b"Bearer one", b"Bearer two")}
+    for _, known_as in before.values():
+        identity.learn(before[b"Bearer one"].application, known_as, "id")
+    assert who(path, b"Bearer one", identity=identity).subject == "id"
+    assert who(path, b"Bearer two", identity=identity) == before[b"Bearer two"]
+    assert identity.others(before[b"Bearer two"].application, "id") == ()
+
+
+def test_what_a_grant_is_known_as_is_told_the_latest_few_first() -> None:
+    identity = Identity(KEY)
+    for name in ("1", "2", "3", "4", "2"):
+        identity.learn(APPLICATION, name, "id")
+    assert identity.others(APPLICATION, "id") == ("2", "4", "3")
+    assert identity.others(APPLICATION, "2") == ()
 
 
 def test_what_grants_were_known_as_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.core.identity.LEARNED_MAX", 3)
+    monkeypatch.setattr("proxy.core.identity.LEARNED_MAX", 4)
     identity = Identity(KEY)
     for number in range(5):
-        identity.learn(f"alias {number}", f"subject {number}")
-    assert [bool(identity.others(f"subject {number}")) for number in range(5)] == [False, False, True, True, True]
+        identity.learn(APPLICATION, f"alias {number}", f"subject {number}")
+        assert len(identity._learned) <= 4
+    assert [bool(identity.others(APPLICATION, f"subject {number}")) for number in range(5)] == [False, False, False, True, True]
+    assert len(identity._others) <= 4
 
 
 def test_a_name_on_its_own_is_known_as_what_it_was_before_anything_was_learned() -> None:
@@ -208,29 +230,35 @@ def test_a_name_on_its_own_is_known_as_what_it_was_before_anything_was_learned()
     assert identity.named(b"A") != identity.grant(b"A") == identity.grant(b"b") == identity.named(b"b")
 
 
-@given(pairs=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=12), given_first=st.integers(0, 3))
-def test_names_that_were_ever_said_to_be_one_grant_are_one_and_no_others(pairs: list[tuple[int, int]], given_first: int) -> None:
-    identity = Identity(KEY, aliases={str(one): str(two) for one, two in pairs[:given_first]})
-    said = [*{one: (one, two) for one, two in pairs[:given_first]}.values(), *pairs[given_first:]]
-    for one, two in pairs[given_first:]:
-        identity.learn(Identity(KEY).grant(b"%d" % one), Identity(KEY).grant(b"%d" % two))
-    groups = [{number} for number in range(8)]
-    for one, two in said:
+@given(pairs=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=12))
+def test_names_that_settings_say_are_one_grant_are_one_and_no_others(pairs: list[tuple[int, int]]) -> None:
+    aliases = {str(one): str(two) for one, two in pairs}
+    groups = [{str(number)} for number in range(8)]
+    for one, two in aliases.items():
         both = next(group for group in groups if one in group) | next(group for group in groups if two in group)
         groups = [*(group for group in groups if not group & both), both]
-    for one in range(8):
-        for two in range(8):
-            together = any({one, two} <= group for group in groups)
-            assert (identity.grant(b"%d" % one) == identity.grant(b"%d" % two)) == together
+    identity = Identity(KEY, aliases=aliases)
+    for one in map(str, range(8)):
+        for two in map(str, range(8)):
+            assert (identity.grant(one.encode()) == identity.grant(two.encode())) == any({one, two} <= group for group in groups)
+
+
+@given(said=st.lists(st.tuples(st.sampled_from(["a@x", "b@x", "c@x"]), st.sampled_from(["1", "2", "3"])), max_size=12))
+def test_whatever_is_learned_an_address_is_the_grant_that_has_it_last_and_ids_are_apart(said: list[tuple[str, str]]) -> None:
+    identity = Identity(KEY)
+    for name, of in said:
+        learn(identity, name, of)
+    for name, of in {**dict(said), "1": "1", "2": "2", "3": "3"}.items():
+        assert subject(f"/v3/grants/{name}/x", identity=identity) == identity.grant(of.encode())
 
 
 def test_what_is_learned_is_bounded_and_what_is_given_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.core.identity.LEARNED_MAX", 3)
+    monkeypatch.setattr("proxy.core.identity.LEARNED_MAX", 6)
     identity = Identity(KEY, aliases={"a": "b"})
     for number in range(5):
-        identity.learn(f"alias {number}", f"subject {number}")
-        identity.learn(f"subject {number}", f"alias {number}")
-    assert [identity.resolved(f"alias {number}") for number in range(5)] == ["alias 0", "alias 1", "subject 2", "subject 3", "subject 4"]
+        identity.learn(APPLICATION, f"alias {number}", f"subject {number}")
+    found = [identity.resolved(APPLICATION, f"alias {number}") for number in range(5)]
+    assert found == ["alias 0", "alias 1", "subject 2", "subject 3", "subject 4"]
     assert identity.grant(b"a") == identity.grant(b"b")
     assert LEARNED_MAX <= 10_000
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from builders import a_context
 
 from ledger.asks import ask
-from proxy.core.identity import Identity
+from proxy.core.identity import Applications, Identity, fingerprint
 from proxy.core.model import Api, Cause
 from proxy.errand import Errand
 from proxy.ledger.learned import REMEMBERED_MS, Known, SharedKnowledge, learned_key
@@ -32,9 +32,9 @@ NAMES = (ID, ADDRESS)
 class Process:
     """What one of several proxies knows; what it would ask Nylas about is only noted."""
 
-    def __init__(self, ledger: SharedLedger, *, is_there: bool = True) -> None:
+    def __init__(self, ledger: SharedLedger, *, is_there: bool = True, applications: Applications = "single") -> None:
         self.now_s = 0.0
-        self.identity = Identity(KEY)
+        self.identity = Identity(KEY, applications=applications)
         self.knowledge = SharedKnowledge(ledger._pipe, lambda: is_there)
         self.mailboxes = Mailboxes(self.identity, {}, self.knowledge, lambda: self.now_s)
         self.looked_up: list[Stranger] = []
@@ -52,13 +52,16 @@ class Process:
         if self.mailboxes.provider_of(asked.subject) is None:
             self.mailboxes.met(errand, asked)
         await self.settled()
-        return self.mailboxes.provider_of(self.identity.grant(name))
+        return self.mailboxes.provider_of(self.subject(name))
+
+    def subject(self, name: bytes) -> str:
+        return self.request(name)[1].subject
 
     def request(self, name: bytes) -> tuple[Errand, Ask]:
         head = RequestHead(b"GET", b"/", is_http_10=False, fields=[(b"authorization", b"Authorization", b"Bearer nyk_token")])
         errand = Errand(a_context(b"/v3/grants/" + name + b"/messages"), head, Body(None), lambda _head: None)  # type: ignore[arg-type]
-        subject = self.identity.who(errand.context, b"Bearer nyk_token").subject
-        return errand, ask(scopes=(f"grant:{subject}",))._replace(subject=subject)
+        application, subject = self.identity.who(errand.context, b"Bearer nyk_token")
+        return errand, ask(scopes=(f"grant:{subject}",), application=application)._replace(subject=subject)
 
     async def learn(self, name: bytes, provider: str = "microsoft", names: tuple[bytes, ...] = NAMES) -> None:
         _, asked = self.request(name)
@@ -173,17 +176,33 @@ async def test_processes_that_learn_at_once_agree_on_what_stands_for_a_mailbox(m
     await asyncio.gather(ours.learn(ADDRESS), theirs.learn(ID))
     for name in NAMES:
         await third.meet(name)
-    subjects = {process.identity.grant(name) for process in (ours, theirs, third) for name in NAMES}
+    subjects = {process.subject(name) for process in (ours, theirs, third) for name in NAMES}
     assert len(subjects) == 1
     assert all(process.mailboxes.provider_of(*subjects) == "microsoft" for process in (ours, theirs, third))
 
 
-async def test_a_window_under_a_name_that_stands_no_longer_holds_still(make_shared: Callable[..., SharedLedger]) -> None:
+async def test_a_window_under_another_name_than_the_id_holds_still(make_shared: Callable[..., SharedLedger]) -> None:
     ours, theirs = Process(make_shared()), Process(make_shared())
     await ours.learn(ADDRESS)
     await theirs.learn(ID)
     _, asked = theirs.request(ID)
-    assert theirs.mailboxes.under_all_names(asked).scopes == tuple(f"grant:{theirs.identity.named(name)}" for name in (ID, ADDRESS))
+    assert theirs.mailboxes.under_all_names(asked).scopes == tuple(f"grant:{theirs.identity.named(name)}" for name in (ADDRESS, ID))
+
+
+async def test_an_address_of_two_mailboxes_is_for_all_that_of_the_one_that_was_told_first(make_shared: Callable[..., SharedLedger]) -> None:
+    ours, theirs, third = Process(make_shared()), Process(make_shared()), Process(make_shared())
+    await ours.learn(ID, "google")
+    await theirs.learn(b"77aa", "imap", (b"77aa", ADDRESS))
+    assert await third.meet(ADDRESS) == "google"
+    for process in (ours, theirs, third):
+        assert [process.subject(name) for name in (ID, ADDRESS, b"77aa")] == [process.identity.grant(name) for name in (ID, ID, b"77aa")]
+        assert [await process.meet(name) for name in (ID, b"77aa")] == ["google", "imap"]
+
+
+async def test_an_address_is_no_mailbox_of_another_application(make_shared: Callable[..., SharedLedger]) -> None:
+    ours, theirs = Process(make_shared()), Process(make_shared(), applications={fingerprint(b"nyk_token"): "another"})
+    await ours.learn(ADDRESS)
+    assert (await theirs.meet(ADDRESS), theirs.subject(ADDRESS), len(theirs.looked_up)) == (None, theirs.identity.grant(ADDRESS), 1)
 
 
 async def test_a_process_asks_nylas_where_the_others_know_nothing_and_those_again_after_a_while(make_shared: Callable[..., SharedLedger]) -> None:
@@ -204,7 +223,7 @@ async def test_nothing_is_kept_under_a_token_that_is_another_one_tomorrow(server
     ours.mailboxes.told_by_cause(errand, asked, Cause.EXCHANGE_THROTTLE)
     await ours.learn(b"Me")
     with server.client() as client:
-        kept = {learned_key("app", ours.identity.named(name)).encode() for name in NAMES}
+        kept = {learned_key(asked.application, ours.identity.named(name)).encode() for name in NAMES}
         assert set(client.keys("*learned*")) == kept
 
 

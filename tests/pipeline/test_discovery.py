@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from builders import a_context
 
 from pipeline.fast_time import fast_forwarded
 from pipeline.scripted import READ, Crashes, Fails, Says, Way, a_way, exchange_throttle, nylas_429, nylas_error, soon
@@ -143,18 +144,78 @@ async def test_a_window_of_a_name_that_was_in_use_holds_under_the_one_that_stand
 
 
 @fast_forwarded
-async def test_all_names_count_together_and_what_was_counted_before_stays() -> None:
+async def test_all_names_count_together_once_they_are_known() -> None:
+    # But for the first request, when nobody knew yet whose the address is.
     async with a_way(settings=discovering(v3_messages={"count": 2, "per_s": 60.0})) as way:
         way.upstream.known[b"/v3/grants/Ada%40x.example"] = a_grant("imap")
-        assert [await ask(way, target) for target in (BY_ADDRESS, BY_ID, BY_ADDRESS, BY_ID)] == [200, 200, 429, 429]
+        assert [await ask(way, target) for target in (BY_ADDRESS, BY_ID, BY_ADDRESS, BY_ID, BY_ADDRESS)] == [200, 200, 200, 429, 429]
 
 
 @fast_forwarded
-async def test_names_learned_one_after_the_other_count_under_the_one_that_was_first() -> None:
+async def test_names_learned_one_after_the_other_count_under_the_id() -> None:
     # But for the first request of each, when nobody knew it yet.
     async with a_way(settings=discovering(v3_messages={"count": 3, "per_s": 60.0})) as way:
         way.upstream.known = {target: a_grant("imap") for target in (LOOK_UP, b"/v3/grants/me")}
         assert [await ask(way, target) for target in (BY_ID, BY_ID, BY_ME, BY_ADDRESS, BY_ME)] == [200, 200, 200, 200, 429]
+
+
+@fast_forwarded
+async def test_two_grants_with_one_address_have_their_own_providers_and_windows_and_the_first_has_the_address() -> None:
+    async with a_way(settings=discovering()) as way:
+        bob = READ.replace(b"ada", b"bob")
+        way.upstream.known = {LOOK_UP: a_grant("google"), b"/v3/grants/bob": a_grant("ews", id="bob")}
+        assert (await ask(way), await ask(way, bob)) == (200, 200)
+        identity, mailboxes = way.admission._identity, way.admission._mailboxes
+        assert [mailboxes.provider_of(identity.grant(name)) for name in (b"ada", b"bob")] == ["google", "ews"]
+        way.upstream.script = [exchange_throttle()]
+        assert [await ask(way, target) for target in (bob, bob, BY_ID, BY_ADDRESS)] == [429, 429, 200, 200]
+        way.upstream.script = [exchange_throttle()]
+        assert [await ask(way, target) for target in (BY_ID, BY_ADDRESS)] == [429, 429]
+
+
+@fast_forwarded
+async def test_an_address_that_two_applications_know_is_a_mailbox_of_each() -> None:
+    limits = Limits(application="credential")
+    async with a_way(settings=Settings(providers=Providers(discover=True), limits=limits)) as way:
+        other = "Bearer nyk_other"
+        way.upstream.known[b"/v3/grants/Ada%40x.example"] = a_grant("google")
+        assert await ask(way, BY_ADDRESS) == 200
+        way.upstream.known[b"/v3/grants/Ada%40x.example"] = a_grant("imap", id="bob")
+        assert await ask(way, BY_ADDRESS, authorization=other) == 200
+        identity, mailboxes = way.admission._identity, way.admission._mailboxes
+        context = a_context(BY_ADDRESS)
+        subjects = [identity.who(context, token.encode()).subject for token in (TOKEN, other)]
+        assert subjects == [identity.grant(name) for name in (b"ada", b"bob")]
+        assert [mailboxes.provider_of(subject) for subject in subjects] == ["google", "imap"]
+
+
+@fast_forwarded
+async def test_what_settings_say_of_an_address_stays_when_nylas_gives_it_to_another_grant() -> None:
+    settings = Settings(providers=Providers(discover=True, aliases={"ada@x.example": "carol"}))
+    async with a_way(settings=settings) as way:
+        way.upstream.known = {b"/v3/grants/Ada%40x.example": a_grant("google"), LOOK_UP: a_grant("google")}
+        for _ in range(2):
+            assert (await ask(way, BY_ADDRESS), await ask(way)) == (200, 200)
+        identity = way.admission._identity
+        assert identity.who(a_context(BY_ADDRESS), TOKEN.encode()).subject == identity.grant(b"carol")
+        assert identity.who(a_context(BY_ID), TOKEN.encode()).subject == identity.grant(b"ada")
+        assert look_ups(way, of=(b"/v3/grants/Ada%40x.example",)) == [0.0]
+
+
+@fast_forwarded
+async def test_the_provider_that_settings_tell_of_an_address_is_not_that_of_another_grant_which_shares_it() -> None:
+    settings = Settings(providers=Providers(discover=True, aliases={"ada@x.example": "carol"}, known={"carol": "imap"}))
+    async with a_way(settings=settings) as way:
+        way.upstream.known[LOOK_UP] = a_grant("google")
+        await ask(way)
+        assert way.admission._mailboxes.provider_of(way.admission._identity.grant(b"ada")) == "google"
+
+
+@fast_forwarded
+async def test_an_answer_that_tells_gmail_units_tells_the_provider() -> None:
+    async with a_way(Says(200, {}, ((b"Nylas-Gmail-Quota-Usage", b"5"),))) as way:
+        await ask(way)
+        assert way.admission._mailboxes.provider_of(way.admission._identity.grant(b"ada")) == "google"
 
 
 @fast_forwarded
