@@ -86,7 +86,8 @@ class CoalescingLog:
     def recall(self, cost: int, age_us: int, entry_id: int) -> None:
         """Book `cost` units that were spent so long ago, whether they fit or not; nothing where they would count no more.
 
-        They join the next arrival after them where that came less than a slot later, else they stand by themselves, under `entry_id`.
+        They join the next arrival after them where that came less than a slot later, or the entry before them that began less than a slot earlier;
+        else they stand by themselves, under `entry_id`.
         """
         if age_us >= self.window_us:
             return
@@ -101,6 +102,9 @@ class CoalescingLog:
         if later[_NEWEST] - at_us < self._slot_us():
             later[_FIRST] = min(later[_FIRST], at_us)  # so that it stays open for no longer than a slot
             later[_COST] += cost
+        elif i and at_us - entries[i - 1][_FIRST] < self._slot_us():
+            entries[i - 1][_NEWEST] = at_us
+            entries[i - 1][_COST] += cost
         else:
             entries.insert(i, [at_us, at_us, cost, entry_id])
         self.used += cost

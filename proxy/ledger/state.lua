@@ -116,6 +116,9 @@ local function recall(log, cost, age, id)
   if later.newest - at < slot_of(log) then
     later.first = math.min(later.first, at)
     later.cost = later.cost + cost
+  elseif i > 0 and at - log.entries[i].first < slot_of(log) then
+    log.entries[i].newest = at
+    log.entries[i].cost = log.entries[i].cost + cost
   else
     table.insert(log.entries, i + 1, { first = at, newest = at, cost = cost, id = id })
   end

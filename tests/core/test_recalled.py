@@ -134,3 +134,22 @@ def test_a_first_arrival_stays_the_first() -> None:
     desk.book(1, None)
     desk.recall(1, 1)
     assert desk.log.entries() == [(5, 0, 4, 1)]
+
+
+def test_what_was_spent_with_the_newest_arrival_of_an_entry_joins_that_entry() -> None:
+    desk = Desk(2560, 100)
+    for pause_us in (0, 9, 1):
+        desk.look(pause_us)
+        desk.book(1, None)
+    desk.recall(1, 1)
+    assert [cost for _, _, cost, _ in desk.log.entries()] == [3, 1]
+
+
+def test_what_was_spent_soon_after_an_entry_began_joins_that_and_keeps_it() -> None:
+    desk = Desk(2560, 100)
+    desk.book(1, None)
+    desk.look(1000)
+    desk.book(1, None)
+    desk.recall(1, 991)
+    desk.recall(1, 990)
+    assert desk.log.entries() == [(1000, 991, 2, 1), (990, 990, 1, 1003), (0, 0, 1, 2)]

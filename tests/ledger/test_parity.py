@@ -162,6 +162,8 @@ HISTORIES: dict[str, list[Step | Recalls]] = {
     "what has expired stays so when the clock steps back": [A, A, A, A, B, Passed(800), Asks("ann", (("a", 1), ("b", 1))), Passed(-480), A],
     "what is recalled stands between the arrivals of an entry": [C, Passed(1000), C, Recalls("c", None, ((500, 0, 1),))],
     "what is recalled is nearer to the first arrival of an entry": [C, Passed(1000), C, Recalls("c", None, ((1500, 0, 1),))],
+    "what is recalled came with the newest of an entry": [C, Passed(1240), C, Passed(20), C, Recalls("c", None, ((20, 0, 1),))],
+    "what is recalled came soon after an entry": [C, Passed(100_000), C, Recalls("c", None, ((99_500, 0, 1),)), Passed(220_100), C],
     "what is recalled came a slot before an entry": [C, Recalls("c", None, ((1250, 0, 1),))],
     "what is recalled came with an entry": [C, Passed(1300), C, Recalls("c", None, ((1300, 0, 1),))],
     "what is recalled came a window ago": [C, Recalls("c", None, ((320_000, 0, 1),))],
