@@ -135,7 +135,11 @@ class Forecast:
         if first is None or first is waiter or first.latest_at is None or self._lines.head_of(waiter) is not waiter:
             return None
         own, its = _claim_on(waiter, waiter.row), _claim_on(first, waiter.row)
-        return None if own is None or its is None or own.cost >= its.cost else _Gap(own, its.cost, first.latest_at)
+        if own is None or its is None or own.cost >= its.cost:
+            return None
+        # Charges that moved since it was told may keep it for longer anyway.
+        has_enough_at = self._now_s() + self._ledger.forecast_us(its, its.cost) / US_PER_S
+        return _Gap(own, its.cost, max(first.latest_at, has_enough_at))
 
 
 def is_known(held: Held) -> bool:

@@ -59,11 +59,14 @@ class Row:
 
     def next_few(self) -> list[Waiter]:
         """Return some of those who come after the first, about in the order of their turns."""
-        return [waiter for start, _, waiter in self._heap[1 : _FEW + 1] if self._starts.get(waiter) == start]
+        return list(itertools.islice((waiter for start, _, waiter in self._heap[1:] if self._starts.get(waiter) == start), _FEW))
 
     def leave(self, waiter: Waiter, cost: int) -> None:
         """Go; `cost` is what the line has had by it, 0 where it goes without."""
         start = self._starts.pop(waiter)
+        if len(self._heap) > 2 * len(self._starts) + _FEW:  # mostly those who have left from the middle
+            self._heap = [entry for entry in self._heap if self._starts.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
         if cost:
             # Time goes on with what is served, shared by all who stand here: else lines that come for one request each would keep it from going on.
             self._virtual = max(self._virtual + cost / (len(self._starts) + 1) if self._starts else self._virtual, start)

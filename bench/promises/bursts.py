@@ -43,8 +43,8 @@ async def application() -> Check:
 
 async def gmail() -> Check:
     """Gets of 5 units and sends of 100 against Gmail's 250 a second; where no gets are left, a second holds two sends and 50 units lie idle."""
-    even, scarce = await _gmail_mix(200), await _gmail_mix(100)
-    return Check(even.target, f"200 gets, 10 sends: {even.measured}<br>100 gets, 10 sends (told, not judged): {scarce.measured}", even.kept)
+    even, scarce = await _gmail_mix(190), await _gmail_mix(100)  # 200 fill eight seconds to the last unit: one unit lost would cost a second
+    return Check(even.target, f"190 gets, 10 sends: {even.measured}<br>100 gets, 10 sends (told, not judged): {scarce.measured}", even.kept)
 
 
 async def _gmail_mix(gets: int) -> Check:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 from pipeline.waiting_room import Gate
+from proxy.turnstile import Entered
 
 
 @fast_forwarded
@@ -32,6 +33,37 @@ async def test_who_costs_little_goes_ahead_where_the_first_goes_no_later_for_it(
     await asyncio.gather(*big, *small)
     by_second = [[name for name, went_at in gate.went if went_at == second] for second in range(3)]
     assert [(names.count("big"), names.count("small")) for names in by_second] == [(1, 4), (1, 4), (1, 4)]
+
+
+@fast_forwarded
+async def test_any_number_goes_ahead_as_long_as_there_is_room() -> None:
+    gate = Gate()
+
+    def ask(name: str, cost: int) -> Ask:
+        return an_ask(a_claim(name, count=1000), a_claim("units", count=100, cost=cost))
+
+    await gate.pass_through("early", ask("early", 60))
+    await asyncio.sleep(0.5)
+    await gate.pass_through("late", ask("late", 40))
+    await asyncio.gather(gate.start("big", ask("big", 70)), *(gate.start("small", ask("small", 1)) for _ in range(30)))
+    assert [went for went in gate.went[2:] if went != ("small", 1.0)] == [("big", 1.5)]
+
+
+@fast_forwarded
+async def test_who_costs_little_goes_ahead_of_one_whom_a_moved_charge_keeps_anyway() -> None:
+    gate = Gate()
+
+    def ask(name: str, cost: int) -> Ask:
+        return an_ask(a_claim(name, count=1000), a_claim("units", count=10, cost=cost))
+
+    early = await gate.pass_through("early", ask("early", 6))
+    assert isinstance(early, Entered)
+    big = gate.start("big", ask("big", 8))
+    await asyncio.sleep(0.5)
+    gate.ledger.move(early.admitted.receipts[1])
+    await gate.pass_through("small", ask("small", 1))
+    await big
+    assert gate.went[1:] == [("small", 0.5), ("big", 1.5)]
 
 
 @fast_forwarded
