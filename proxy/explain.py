@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from proxy.core.entries import NO_STATUS, Kind
 from proxy.core.lookup import Finding, look_up, plain
 from proxy.core.normalise import MAY_HAVE_HAPPENED, OUTCOME_UNKNOWN
 from proxy.core.pasted import entries_for_pasted, looks_pasted
+from proxy.explain_limit import limit_named, limit_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,7 @@ KINDS: Final = {
     Kind.SYNC_EVENT: "mail-sync event",
     Kind.CAUSE: "cause, as the proxy names it",
 }
+_LIMIT_NAME: Final = r"[a-z0-9]+(_[a-z0-9]+)+"
 _WIDTH_MAX: Final = 110
 _INDENT: Final = 12
 _SHOWN_MAX_CHARS: Final = 60
@@ -41,6 +44,10 @@ def run(words: list[str], *, as_json: bool) -> int:
     question = os.fsencode(" ".join(words)).decode("utf-8", "replace")
     if sys.stdin is not None and (words == ["-"] or not (words or sys.stdin.isatty())):
         question = sys.stdin.buffer.read(_INPUT_MAX_BYTES).decode("utf-8-sig", "replace")
+    if re.fullmatch(_LIMIT_NAME, question) and (limit := limit_named(question)) is not None:
+        parts = dict(limit_parts(limit, facts.load("sources")))
+        print(json.dumps({"question": question, "limit": parts}, indent=2) if as_json else "\n".join([limit.name, *_labelled(parts, _width()), ""]))
+        return 0
     handbook = known.handbook()
     finding = find(question, handbook)
     lines = [json.dumps(as_object(question, finding, handbook), indent=2)] if as_json else _told(finding, handbook)
@@ -92,7 +99,7 @@ def entry_object(entry: Entry, handbook: Handbook) -> dict[str, Any]:
 
 
 def _told(finding: Finding, handbook: Handbook) -> Iterator[str]:
-    width = min(shutil.get_terminal_size((_WIDTH_MAX, 0)).columns, _WIDTH_MAX)
+    width = _width()
     sources = facts.load("sources")
     for entry in finding.full:
         yield from (*_full(entry, handbook, sources, width), "")
@@ -115,6 +122,14 @@ def _full(entry: Entry, handbook: Handbook, sources: dict[str, str], width: int)
         "Proxy": f"{entry.cause}: {handling}" if entry.cause else handling,
         "Source": "; ".join(f"{sources[said.source]}{_differing(said, entry)}" for said in entry.said),
     }
+    yield from _labelled(parts, width)
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size((_WIDTH_MAX, 0)).columns, _WIDTH_MAX)
+
+
+def _labelled(parts: dict[str, str], width: int) -> Iterator[str]:
     for label, text in parts.items():
         if text:
             yield textwrap.fill(text, width, initial_indent=f"  {label:<{_INDENT - 2}}", subsequent_indent=" " * _INDENT)

@@ -1,4 +1,4 @@
-"""The limits in force, as `nylas-proxy check-config` prints them: lines of comments, so that the whole stays a valid configuration."""
+"""Limits in words, and those in force as `nylas-proxy check-config` prints them: lines of comments, so that the whole stays a valid configuration."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ def lines(limits: Iterable[Limit], *, enforces: bool) -> Iterator[str]:
     force = "in force" if enforces else 'that are only observed (limits.mode = "observe": nothing waits for them)'
     yield f"# limits {force}, less the reserve, but for caps on what goes at a time; periods are taken longer by the headroom"
     for limit in limits:
-        yield f"# {limit.name}: {_promise(limit)}"
+        yield f"# {limit.name}: {promise(limit)}"
 
 
-def _promise(limit: Limit) -> str:
+def promise(limit: Limit) -> str:
+    """Return in words how much is let through, and whose limit it is."""
     if not limit.enforced:
         return f"not kept: {limit.why}"
     whose = f"for each {'application' if limit.level == 'application' else 'grant or account'}{' and endpoint' if limit.each_family else ''}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from proxy import facts
 from proxy.cli import main
 
 EXHAUSTED = '{"request_id": "r", "error": {"type": "rate_limit_error", "message": "Resource has been exhausted (e.g. check quota)."}}'
@@ -69,6 +70,26 @@ def test_an_answer_tells_meaning_cause_solution_and_what_the_proxy_does(capsys: 
     assert (answer["proxy"]["retryable"], answer["proxy"]["may_have_happened"]) == (False, False)
     assert "HTTP 400" in text
     assert "event codes in API v3, beta (HTTP 401)" in text
+
+
+LIMITS = [("gmail_user_second", "250 gmail units in 1 s"), ("microsoft_in_flight", "3 at a time"), ("v3_messages", "200 requests in 1 s")]
+
+
+@pytest.mark.parametrize(("name", "told"), LIMITS)
+def test_a_limit_is_told_by_the_name_that_errors_of_the_proxy_give_it(capsys: pytest.CaptureFixture[str], name: str, told: str) -> None:
+    assert main(["explain", name]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{name}\n  Is        limit")
+    assert told in out
+    assert main(["explain", name, "--json"]) == 0
+    assert told in json.loads(capsys.readouterr().out)["limit"]["Limit"]
+
+
+def test_limits_of_either_generation_are_found(capsys: pytest.CaptureFixture[str]) -> None:
+    for profile in ("classic", "2026"):
+        name = next(row["name"] for row in facts.load("limits")["limit"] if row.get("profile") == profile)
+        assert main(["explain", name]) == 0
+        assert f"{name}\n  Is        limit" in capsys.readouterr().out
 
 
 def test_what_may_have_happened_is_not_told_to_be_repeated(capsys: pytest.CaptureFixture[str]) -> None:
