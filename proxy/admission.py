@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from proxy.core.identity import Identity
     from proxy.core.model import Verdict
     from proxy.core.quota import Ask
-    from proxy.core.recovery import Recovery
     from proxy.errand import Errand
     from proxy.known import Rulebook
     from proxy.ledger import Ledger
@@ -42,8 +41,7 @@ class Rules(NamedTuple):
 
     Attributes:
         identity: Who is who.
-        rulebook: What counts against what, which answers close which doors.
-        recovery: Which mailboxes recover, and what holds for them.
+        rulebook: What counts against what, which answers close which doors, what holds for mailboxes that recover.
         now_s: The loop's time.
         headroom: By how much windows are stretched, as a share.
         enforces: False only observes: nothing waits, nothing is refused.
@@ -51,7 +49,6 @@ class Rules(NamedTuple):
 
     identity: Identity
     rulebook: Rulebook
-    recovery: Recovery
     now_s: Callable[[], float]
     headroom: float
     enforces: bool
@@ -73,7 +70,7 @@ class Admission:
         self._identity = rules.identity
         self._claims = rules.rulebook.claims
         self._throttles = rules.rulebook.throttles
-        self._recovery = rules.recovery
+        self._recovery = rules.rulebook.recovery
         self._limit_providers = {limit.name: limit.provider for limit in rules.rulebook.limits} | {SPACING: "google"}
         self._now_s = rules.now_s
         self._late_share = rules.headroom / (1 + rules.headroom) / 2  # the other half is for the journey

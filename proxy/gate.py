@@ -63,7 +63,8 @@ def make_rulebook(settings: Settings, catalogue: Catalogue) -> Rulebook:
     """
     limits = settings.limits
     tuning = Tuning(limits.headroom, limits.reserve, limits.gmail_profile, limits.overrides)
-    return known.rulebook(catalogue, tuning, {Cause(cause): seconds for cause, seconds in settings.windows.default_s.items()})
+    care = Care(limits.gmail_recovery_s, limits.gmail_recovery_spacing_s, limits.gmail_recovery_list_limit, limits.headroom)
+    return known.rulebook(catalogue, tuning, {Cause(cause): seconds for cause, seconds in settings.windows.default_s.items()}, care)
 
 
 def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
@@ -75,10 +76,11 @@ def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
         log: Told what an operator should look at.
     """
     identity = Identity(_identity_key(settings), applications=settings.limits.application, aliases=settings.providers.aliases)
-    rules = _rules(settings, catalogue, identity)
+    limits, now_s = settings.limits, asyncio.get_running_loop().time
+    rules = Rules(identity, make_rulebook(settings, catalogue), now_s, headroom=limits.headroom, enforces=limits.mode == "enforce")
     providers = {identity.grant(grant.encode()): provider for grant, provider in settings.providers.known.items()}
     ledger, others, close = _shared_ledger(settings, log) if settings.redis.url else _local_ledger(settings.windows.journal, log)
-    mailboxes = Mailboxes(identity, providers, others, rules.now_s)
+    mailboxes = Mailboxes(identity, providers, others, now_s)
     room = Room(settings.patience.max_waiting, settings.patience.waiting_max_bytes)
     turnstile = Turnstile(ledger, room, _FAR if settings.redis.url else HERE)
     admission = Admission(ledger, turnstile, rules, mailboxes)
@@ -92,7 +94,7 @@ def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
 
     def discover(pipeline: Pipeline) -> None:
         if settings.providers.discover:
-            discoveries.append(Discovery(pipeline, catalogue, mailboxes, log, rules.now_s))
+            discoveries.append(Discovery(pipeline, catalogue, mailboxes, log, now_s))
             mailboxes.look_up = discoveries[-1].look_up
 
     async def close_all() -> None:
@@ -101,19 +103,6 @@ def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
         await close()
 
     return Gate(admission, discover, sweep, close_all)
-
-
-def _rules(settings: Settings, catalogue: Catalogue, identity: Identity) -> Rules:
-    limits = settings.limits
-    care = Care(limits.gmail_recovery_s, limits.gmail_recovery_spacing_s, limits.gmail_recovery_list_limit, limits.headroom)
-    return Rules(
-        identity,
-        make_rulebook(settings, catalogue),
-        known.recovery(catalogue, care),
-        asyncio.get_running_loop().time,
-        headroom=limits.headroom,
-        enforces=limits.mode == "enforce",
-    )
 
 
 def _shared_ledger(settings: Settings, log: Log) -> tuple[FailoverLedger, SharedKnowledge, Callable[[], Awaitable[None]]]:

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 
 class Rulebook(NamedTuple):
-    """What admission goes by: which limits there are, what a request asks of them, and which answers close which doors."""
+    """What admission goes by: which limits there are, what a request asks of them, which answers close which doors, and what holds after that."""
 
     limits: tuple[Limit, ...]
     claims: Claims
     throttles: Throttles
+    recovery: Recovery
 
 
 def catalogue() -> Catalogue:
@@ -49,8 +50,14 @@ def handbook() -> Handbook:
     return Handbook(read_entries(facts.load_folder("errors"), facts.load("sources")), cause_texts(facts.load("causes")))
 
 
-def rulebook(operations: Catalogue, tuning: Tuning, default_s: Mapping[Cause, float]) -> Rulebook:
-    """Return what admission goes by; `default_s` is how long throttles last that name no time, where settings say it.
+def rulebook(operations: Catalogue, tuning: Tuning, default_s: Mapping[Cause, float], care: Care) -> Rulebook:
+    """Return what admission goes by.
+
+    Args:
+        operations: The known routes.
+        tuning: What settings say of limits.
+        default_s: How long throttles last that name no time, where settings say it.
+        care: What settings say of mailboxes that recover.
 
     Raises:
         ValueError: An override is impossible; the text names it.
@@ -58,11 +65,7 @@ def rulebook(operations: Catalogue, tuning: Tuning, default_s: Mapping[Cause, fl
     table, sources = facts.load("limits"), facts.load("sources")
     limits = read_limits(table["limit"], operations.families, sources, tuning)
     costs = Costs(table["cost"], operations.routes, table["providers"], sources, tuning.profile)
-    claims = Claims(limits, costs, Lists(table["lists"]), table["providers"])
-    return Rulebook(limits, claims, Throttles(facts.load("windows")["window"], sources, default_s))
-
-
-def recovery(operations: Catalogue, care: Care) -> Recovery:
-    """Return what takes care of mailboxes that recover; `care` is what settings say."""
-    table = facts.load("limits")
-    return Recovery(table["recovery"], operations.routes, facts.load("sources"), Lists(table["lists"]), care)
+    lists = Lists(table["lists"])
+    claims = Claims(limits, costs, lists, table["providers"])
+    throttles = Throttles(facts.load("windows")["window"], sources, default_s)
+    return Rulebook(limits, claims, throttles, Recovery(table["recovery"], operations.routes, sources, lists, care))

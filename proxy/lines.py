@@ -7,7 +7,7 @@ cap, a window that other lines meet as well. Only who is first in both asks the 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from proxy.row import Row
@@ -33,8 +33,7 @@ class _Line:
 
     def join(self, waiter: Waiter) -> None:
         self._waiters[waiter] = None
-        for claim in waiter.ask.claims:
-            self._units[claim.key] += claim.cost
+        _count(self._units, waiter.ask, 1)
 
     def head(self) -> Waiter:
         return next(iter(self._waiters))
@@ -45,25 +44,21 @@ class _Line:
 
     def leave(self, waiter: Waiter) -> None:
         del self._waiters[waiter]
-        for claim in waiter.ask.claims:
-            self._units[claim.key] -= claim.cost
+        _count(self._units, waiter.ask, -1)
 
     def place_of(self, waiter: Waiter) -> int:
         """Return which it is; for the last, who asks most often, without looking at the others."""
-        if waiter is next(reversed(self._waiters)):
-            return len(self._waiters)
-        return next(place for place, other in enumerate(self._waiters, 1) if other is waiter)
+        return len(self._waiters) if self._is_last(waiter) else len(self._up_to(waiter))
 
     def units_to(self, waiter: Waiter, key: str) -> int:
         """Return what a limit is asked for by those up to `waiter`; for the last, who asks most often, without looking at the others."""
-        if waiter is next(reversed(self._waiters)):
-            return self._units[key]
-        units = 0
-        for other in self._waiters:
-            units += _cost(other.ask, key)
-            if other is waiter:
-                break
-        return units
+        return self._units[key] if self._is_last(waiter) else sum(_cost(other.ask, key) for other in self._up_to(waiter))
+
+    def _is_last(self, waiter: Waiter) -> bool:
+        return waiter is next(reversed(self._waiters))
+
+    def _up_to(self, waiter: Waiter) -> list[Waiter]:
+        return [*takewhile(lambda other: other is not waiter, self._waiters), waiter]
 
 
 class Lines:
@@ -90,8 +85,7 @@ class Lines:
         if line is None:
             line = self._lines[waiter.line] = _Line()
         line.join(waiter)
-        for claim in waiter.ask.claims:
-            self._units[claim.key] += claim.cost
+        _count(self._units, waiter.ask, 1)
         if held is not None:
             self.hold(waiter, held, until)
         elif len(line) == 1 and (key := self._row_of_others(waiter.ask)) is not None:
@@ -107,7 +101,7 @@ class Lines:
         if waiter.row != held.key:
             key = waiter.row
             if self._leave_row(waiter, served=False):
-                self._wake_first(key)
+                self.wake_first(key)
             waiter.row, waiter.latest_at = held.key, None
             self._rows.setdefault(held.key, Row()).join(waiter)
 
@@ -129,6 +123,12 @@ class Lines:
         """Return who asks next about what was freed."""
         row = self._rows.get(key)
         return row.first() if row is not None else None
+
+    def wake_first(self, key: str) -> None:
+        """Let the first whom `key` holds ask again: something has changed for it."""
+        first = self.first_held_by(key)
+        if first is not None:
+            first.wake()
 
     def commit(self, first: Waiter) -> None:
         """Let nobody who comes from now on stand before the first in its row."""
@@ -153,10 +153,7 @@ class Lines:
         line, key = self._lines[waiter.line], waiter.row
         was_head = line.head() is waiter
         line.leave(waiter)
-        for claim in waiter.ask.claims:
-            self._units[claim.key] -= claim.cost
-            if not self._units[claim.key]:
-                del self._units[claim.key]
+        _count(self._units, waiter.ask, -1)
         was_first = self._leave_row(waiter, served=served)
         if not line:
             del self._lines[waiter.line]
@@ -167,7 +164,7 @@ class Lines:
             else:
                 following.wake()
         if was_first:
-            self._wake_first(key)
+            self.wake_first(key)
 
     def _row_of_others(self, ask: Ask) -> str | None:
         keys = (*(claim.key for claim in ask.claims), *(cap.key for cap in ask.caps), *ask.scopes)
@@ -195,10 +192,13 @@ class Lines:
             del self._rows[key]
         return was_first
 
-    def _wake_first(self, key: str) -> None:
-        first = self.first_held_by(key)
-        if first is not None:
-            first.wake()
+
+def _count(units: Counter[str], ask: Ask, times: int) -> None:
+    """Add what a request asks of each limit, or take it away."""
+    for claim in ask.claims:
+        units[claim.key] += times * claim.cost
+        if not units[claim.key]:
+            del units[claim.key]
 
 
 def _cost(ask: Ask, key: str) -> int:

@@ -37,9 +37,6 @@ class Row:
     def __len__(self) -> int:
         return len(self._starts)
 
-    def __contains__(self, waiter: Waiter) -> bool:
-        return waiter in self._starts
-
     def join(self, waiter: Waiter) -> None:
         """Stand in the row."""
         start = max(self._virtual, self._ends.get(waiter.line, 0.0))

@@ -119,9 +119,7 @@ class Turnstile:
 
     def wake(self, key: str) -> None:
         """Let the first who is held by `key` ask again: something was freed."""
-        first = self._lines.first_held_by(key)
-        if first is not None:
-            first.wake()
+        self._lines.wake_first(key)
 
     def suspend(self, scope: str) -> None:
         """Let nobody of a scope go for a moment: an answer that may close it is being read."""

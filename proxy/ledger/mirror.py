@@ -121,10 +121,10 @@ class Mirror:
         now_us, longest = self._now_us(), None
         for scope in scopes:
             window = self.book.windows.get(scope)
-            if window is None or window.reopened_at_us is not None or now_us >= window.closes_at_us:
+            if window is None:
                 continue
-            wait_us = window.closes_at_us - now_us
-            if longest is None or wait_us > longest.wait_us:
+            wait_us = _closed_us(window, now_us)
+            if wait_us > (0 if longest is None else longest.wait_us):
                 longest = Held(wait_us, HeldBy.WINDOW, scope, window.opening.cause)
         return longest
 
@@ -203,8 +203,8 @@ class Mirror:
         now_us = self._now_us()
         for scope, window in self.book.windows.items():
             window.advance(now_us)
-            if window.reopened_at_us is None and now_us < window.closes_at_us:
-                yield scope, window, window.closes_at_us - now_us
+            if wait_us := _closed_us(window, now_us):
+                yield scope, window, wait_us
 
     def leases(self) -> Iterator[tuple[str, str]]:
         """Tell the cap and the holder of each lease that lasts."""
@@ -225,6 +225,11 @@ class Mirror:
         """Add units, or take some away."""
         units_of = self.unshared.setdefault(key, {})
         units_of[entry_id] = max(0, units_of.get(entry_id, 0) + units)
+
+
+def _closed_us(window: ThrottleWindow, now_us: int) -> int:
+    """For how long a window is closed still; 0 where it may be tried out, or has reopened."""
+    return max(0, window.closes_at_us - now_us) if window.reopened_at_us is None else 0
 
 
 def _that_lasts(log: CoalescingLog, units_of: Mapping[int, int]) -> dict[int, int]:
