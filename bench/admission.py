@@ -15,6 +15,7 @@ from proxy.gate import make_gate
 from proxy.settings import Settings
 from proxy.settings.pacing import Limits, Providers
 from proxy.telemetry.logs import Log
+from proxy.telemetry.observers import Observers
 from proxy.wire.body import Body
 from proxy.wire.head import RequestHead
 
@@ -28,7 +29,7 @@ async def main() -> None:
     never_reached: dict[str, Override] = {"google_user": {"count": 10**9}, "v3_contacts": {"count": 10**9}}
     settings = Settings(limits=Limits(overrides=never_reached), providers=Providers({"g": "google"}))
     catalogue = known.catalogue()
-    admission = make_gate(settings, catalogue, Log("json", "info")).admission
+    admission = make_gate(settings, catalogue, Observers(Log("json", "info"))).admission
     head = RequestHead(b"GET", b"/v3/grants/g/contacts/1", is_http_10=False, fields=[(b"authorization", b"Authorization", b"Bearer nyk_1")])
     source = SimpleNamespace(hold_body=lambda: None, release_body=lambda: None)
     costs_us: list[float] = []

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-import secrets
+import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from proxy.asking import Asking
 from proxy.core.book import Admitted
+from proxy.core.events import GmailSpent
 from proxy.core.model import Cause, Problem
+from proxy.core.outcome import THROTTLES
 from proxy.core.quota import Unit
 from proxy.core.recovery import SPACING
 from proxy.forecast import US_PER_S
 from proxy.ledger import LedgerAwayError
+from proxy.report import hold_ended, refused, refused_unasked, throttled
 from proxy.turned_away import refusal
 from proxy.turnstile import Entered
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.core.book import Receipt
+    from proxy.core.events import Event
     from proxy.core.identity import Identity
     from proxy.core.model import Verdict
     from proxy.core.quota import Ask
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from proxy.known import Rulebook
     from proxy.ledger import Ledger
     from proxy.mailboxes import Mailboxes
+    from proxy.turned_away import TurnedAway
     from proxy.turnstile import Turnstile
     from proxy.wire.head import ResponseHead
 
@@ -62,32 +67,42 @@ class Admission:
         turnstile: Who may ask.
         rules: What it goes by.
         mailboxes: What is known about grants and accounts.
+        tell: Told what happens.
+
+    Attributes:
+        enforces: As in its rules.
+        rulebook: The same.
     """
 
-    def __init__(self, ledger: Ledger, turnstile: Turnstile, rules: Rules, mailboxes: Mailboxes) -> None:
+    def __init__(self, ledger: Ledger, turnstile: Turnstile, rules: Rules, mailboxes: Mailboxes, tell: Callable[[Event], None]) -> None:
         self._ledger = ledger
         self._turnstile = turnstile
-        self._identity = rules.identity
-        self._claims = rules.rulebook.claims
-        self._throttles = rules.rulebook.throttles
-        self._recovery = rules.rulebook.recovery
-        self._limit_providers = {limit.name: limit.provider for limit in rules.rulebook.limits} | {SPACING: "google"}
         self._now_s = rules.now_s
+        self._mailboxes = mailboxes
+        self._tell = tell
+        self._in_flight: set[Errand] = set()
+        self._asking = Asking(rules.identity, mailboxes, rules.now_s, rules.rulebook)
+        self.adopt(rules)
+
+    def adopt(self, rules: Rules) -> None:
+        """Go by these rules from now on. Who waits goes on with what it has asked; who is who stays as it was."""
+        before, rulebook = self._asking.rulebook, rules.rulebook
+        if rulebook is not before:
+            rulebook.recovery.go_on_from(before.recovery)
+        self.rulebook = self._asking.rulebook = rulebook
+        self._limit_providers = {limit.name: limit.provider for limit in rulebook.limits} | {SPACING: "google"}
         self._late_share = rules.headroom / (1 + rules.headroom) / 2  # the other half is for the journey
         self.enforces = rules.enforces
-        self._mailboxes = mailboxes
-        self._lease_prefix = secrets.token_hex(8)
-        self._lease_numbers = itertools.count(1)
-        self._in_flight: set[Errand] = set()
 
     async def enter(self, errand: Errand, patience_s: float) -> Problem | None:
         """Wait until the request may go; a problem says why it may not within its patience."""
-        ask = errand.ask = self._ask_now(errand)
+        ask = errand.ask = self._asking.ask_now(errand)
         try:
             problem = await self._enter(errand, ask, patience_s)
         except LedgerAwayError:
             problem = _LEDGER_AWAY
-        errand.advice = self._recovery.advice_for(ask, errand.context, self._now_s())
+            self._tell(refused_unasked(errand.context.route, ask, problem))
+        self._asking.advise(errand, ask)
         return problem
 
     async def _enter(self, errand: Errand, ask: Ask, patience_s: float) -> Problem | None:
@@ -97,14 +112,19 @@ class Admission:
             if isinstance(result, Admitted):
                 self._take(errand, result, asked_at)
             else:
-                errand.would_hold_s = max(errand.would_hold_s, result.wait_us / US_PER_S)
+                would_hold_s = result.wait_us / US_PER_S
+                errand.would_hold_s = max(errand.would_hold_s, would_hold_s)
+                self._tell(hold_ended(ask, result, would_hold_s, enforced=False))
             return None
         entered = await self._turnstile.enter(ask, patience_s, errand.body.held_max_bytes())
-        errand.waited_s += entered.waited_s
+        if entered.waited_s:
+            self._note_hold(errand, ask, entered)
         if not isinstance(entered, Entered):
-            return refusal(entered, self._limit_providers)
+            problem = refusal(entered, self._limit_providers)
+            self._tell(refused(errand.context.route, ask, problem, entered.held))
+            return problem
         self._take(errand, entered.admitted, entered.asked_at)
-        now_asked = self._ask_now(errand) if entered.waited_s else ask
+        now_asked = self._asking.ask_now(errand) if entered.waited_s else ask
         if now_asked is ask:
             return None
         # Meanwhile the mailbox began to recover, or its provider was learned: it gives back what it got, and asks for that as well.
@@ -114,28 +134,13 @@ class Admission:
         errand.ask = now_asked
         return await self.enter(errand, max(0.0, patience_s - entered.waited_s))
 
-    def _ask_now(self, errand: Errand) -> Ask:
-        """Return what a request asks as things are now: the same object as before where nothing has changed."""
-        ask = errand.ask
-        if ask is None or (errand.provider is None and self._mailboxes.provider_of(ask.subject) is not None):
-            ask = self._ask_of(errand)
-        return self._recovery.spaced(ask, errand.context, self._now_s())
-
-    def _ask_of(self, errand: Errand) -> Ask:
-        index = errand.head.index
-        application, subject = self._identity.who(errand.context, index.get(b"authorization", b""))
-        provider = errand.provider = self._mailboxes.provider_of(subject)
-        ask = self._claims.ask_for(
-            errand.context,
-            content_type=index.get(b"content-type", b""),
-            application=application,
-            subject=subject,
-            provider=provider,
-            lease_id=f"{self._lease_prefix}-{next(self._lease_numbers):x}",
-        )
-        if provider is None:
-            self._mailboxes.met(errand, ask)
-        return self._mailboxes.under_all_names(ask)
+    def _note_hold(self, errand: Errand, ask: Ask, entered: Entered | TurnedAway) -> None:
+        errand.waited_s += entered.waited_s
+        hold = hold_ended(ask, entered.held, entered.waited_s)
+        self._tell(hold)
+        if errand.steps is not None:
+            now = time.monotonic()
+            errand.note("hold", now - entered.waited_s, now, hold.name)
 
     def _take(self, errand: Errand, admitted: Admitted, asked_at: float) -> None:
         errand.admitted = admitted
@@ -162,10 +167,16 @@ class Admission:
         self._mailboxes.told_by(errand, ask, head)
         if admitted is None:
             return
+        units = 0
         for claim, receipt in zip(ask.claims, admitted.receipts, strict=True):
             told = head.index.get(_ACTUAL_COSTS.get(claim.unit, b""), b"")
-            if told.isdigit():
-                self._settle(receipt, int(told[:9]))
+            cost = int(told[:9]) if told.isdigit() else claim.cost
+            if cost != claim.cost:
+                self._settle(receipt, cost)
+            if claim.unit is Unit.GMAIL_UNIT:
+                units = cost  # the same for each of its limits
+        if units:
+            self._tell(GmailSpent(units))
 
     def _settle(self, receipt: Receipt, cost: int) -> None:
         """Correct an estimate; who waits for what comes back may ask."""
@@ -179,13 +190,16 @@ class Admission:
         if ask is None:
             return None
         self._mailboxes.told_by_cause(errand, ask, verdict.cause)
-        throttle = self._throttles.throttle_for(verdict, errand.context, status=status, scopes=ask.scopes, roll=roll)
+        throttle = self.rulebook.throttles.throttle_for(verdict, errand.context, status=status, scopes=ask.scopes, roll=roll)
         if throttle is None:
+            if verdict.cause in THROTTLES:
+                self._tell(throttled(ask, verdict, status, None, 0.0))
             return None
         self._turnstile.closed(throttle.scope)
         closed_s = self._ledger.open_window(throttle.scope, throttle.opening) / US_PER_S
-        self._recovery.begin(verdict.cause, errand.context, throttle.scope, self._now_s() + closed_s)
-        errand.advice = self._recovery.advice_for(ask, errand.context, self._now_s())
+        self._tell(throttled(ask, verdict, status, throttle, closed_s))
+        self.rulebook.recovery.begin(verdict.cause, errand.context, throttle.scope, self._now_s() + closed_s)
+        self._asking.advise(errand, ask)
         return closed_s
 
     async def announced(self) -> None:

@@ -1,4 +1,4 @@
-"""The composition root: the only file that knows every class."""
+"""Runs the proxy: listens, sweeps, and stops in order."""
 
 from __future__ import annotations
 
@@ -6,38 +6,26 @@ import asyncio
 import contextlib
 import gc
 import os
-import random
 import resource
 import signal
-import ssl
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from proxy import __version__, known
+from proxy import __version__, parts
 from proxy.admin import start_admin
-from proxy.core.decide import RetryPolicy
-from proxy.core.model import Api
-from proxy.core.retry_budget import RetryBudget
-from proxy.gate import make_gate
-from proxy.ingress import BodyRules, Ingress
-from proxy.patience import Patience, PatienceLimits
-from proxy.pipeline import Knowledge, Pipeline
+from proxy.desk import make_desk
+from proxy.operator import Operator
+from proxy.sidecar import Sidecar
+from proxy.systemd import Notifier, watchdog_interval_s
 from proxy.telemetry.logs import Log
-from proxy.trip import Retrying
-from proxy.upstream import Upstream
-from proxy.wire.dial import Dialer, Origin
-from proxy.wire.limits import CallLimits, ServerLimits, UpstreamLimits
-from proxy.wire.pool import Pool
-from proxy.wire.replay import KeptMemory
-from proxy.wire.server import Server
+from proxy.telemetry.otel.choice import not_installed, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from proxy.core.catalogue import Catalogue
-    from proxy.gate import Gate
-    from proxy.settings import Listen, Settings
-    from proxy.settings import Upstream as UpstreamSettings
+    from proxy.settings import Loaded, Settings
+    from proxy.telemetry.otel.export import Otel
 
 _SWEEP_MAX_S: Final = 1.0
 _CANNOT_LISTEN: Final = 1
@@ -49,16 +37,22 @@ class _CannotListenError(Exception):
     """An address cannot be had."""
 
 
-def serve(settings: Settings) -> int:
-    """Run the proxy until it is told to stop; returns the exit status."""
-    log = Log(settings.log.format, settings.log.level)
+def serve(loaded: Loaded, reread: Callable[[], Loaded]) -> int:
+    """Run the proxy until it is told to stop; returns the exit status.
+
+    Args:
+        loaded: The settings.
+        reread: Reads them once more; raises SettingsError where something is wrong.
+    """
+    settings = loaded.settings
+    log = Log(settings.log.format, settings.log.level, successes=settings.log.successes)
     try:
         loop_factory = _loop_factory(settings.listen.event_loop)
         if loop_factory is None:
             sys.stderr.write("nylas-proxy serve: listen.event_loop: uvloop is not installed; allowed here: auto, asyncio\n")
             return _WRONG_SETTINGS
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(_serve(settings, log))
+            return runner.run(_serve(loaded, reread, log))
     except _CannotListenError as error:
         sys.stderr.write(f"nylas-proxy serve: {error}\n")  # not to the log, whose level may hide it
         return _CANNOT_LISTEN
@@ -66,49 +60,87 @@ def serve(settings: Settings) -> int:
         log.writer.close()
 
 
-async def _serve(settings: Settings, log: Log) -> int:
-    loop = asyncio.get_running_loop()
+async def _serve(loaded: Loaded, reread: Callable[[], Loaded], log: Log) -> int:
+    loop, settings = asyncio.get_running_loop(), loaded.settings
     log.writer.run_on(loop)
     loop.set_exception_handler(lambda _loop, context: log.bug(context.get("exception") or RuntimeError(), "-"))
     for warning in settings.warnings:
         log.warning("settings.warning", message=warning)
-    pools = _pools(settings.upstream)
-    catalogue = known.catalogue()
-    gate = make_gate(settings, catalogue, log)
-    ingress = _ingress(settings, catalogue, gate, pools, log)
-    server = Server(_server_limits(settings), ingress.handle)
+    sidecar, stop, systemd = Sidecar(loaded, log), asyncio.Event(), Notifier(os.environ)
+    operator = Operator(sidecar, reread, stop.set, systemd)
     _raise_descriptor_limit(settings, log)
-    stop = _told_to_stop(loop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, operator.reload_now)
     with _named("listen", settings.listen.port):
-        port = await server.listen(settings.listen.host, settings.listen.port, _server_tls(settings.listen))
+        port = await sidecar.server.listen(settings.listen.host, settings.listen.port, parts.server_tls(settings.listen))
+    sidecar.is_listening = True
     with _named("admin", settings.admin.port):
-        admin, admin_port = await start_admin(settings.admin.host, settings.admin.port, settings.admin.token, lambda: not server.draining)
-    sweeper = asyncio.create_task(_sweep(_sweep_interval_s(settings), (server.sweep, *[pool.sweep for pool in pools.values()], gate.sweep), log))
+        admin, admin_port = await start_admin(settings.admin, make_desk(sidecar, operator))
+    otel = _start_otel(sidecar)
+    ticking = _start_ticking(sidecar, systemd, settings)
     _tune_garbage_collection()
     where = {"v3": settings.upstream.v3_base, "v2": settings.upstream.v2_base, "tls": bool(settings.listen.tls_certificate)}
     what = {"version": __version__, "loop": type(loop).__module__}
     log.event("proxy.listening", host=settings.listen.host, port=port, admin_port=admin_port, **where, **what)
+    systemd.ready(f"listening on port {port}")
     await stop.wait()
-    log.event("proxy.draining", for_at_most_s=settings.listen.drain_timeout_s)
-    ends_at = loop.time() + settings.listen.drain_timeout_s
-    left = await server.drain(settings.listen.drain_timeout_s)
-    await ingress.wait_idle(max(0.0, ends_at - loop.time()))
-    await ingress.refuse_running()
-    await server.close()
-    await gate.close()
-    for pool in pools.values():
-        pool.close()
+    systemd.stopping()
+    await _drain(sidecar, settings.listen.drain_timeout_s)
     await admin.cleanup()
-    sweeper.cancel()
-    log.event("proxy.stopped", refused_requests=left)
+    if otel is not None:
+        await asyncio.to_thread(otel.close)
+    for task in ticking:
+        task.cancel()
     return 0
 
 
-def _told_to_stop(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
+def _start_otel(sidecar: Sidecar) -> Otel | None:
+    """Begin to export traces and metrics where the standard variables ask for that."""
+    if not wanted(os.environ):
+        return None
+    log, loop = sidecar.log, asyncio.get_running_loop()
+    try:
+        from proxy.telemetry.otel.export import start  # noqa: PLC0415  an extra, which costs memory that only who wants it should pay
+    except ImportError:
+        log.warning("otel.missing", message=not_installed())
+        return None
+
+    def on_problem(message: str) -> None:
+        loop.call_soon_threadsafe(partial(log.warning, "otel.problem", message=message))
+
+    otel = start(sidecar.registry, __version__, on_problem)
+    sidecar.exposition.is_pushed = True
+    sidecar.observers.add(otel.takers())
+    sidecar.observers.keeps_steps = otel.keeps_steps
+    return otel
+
+
+async def _drain(sidecar: Sidecar, timeout_s: float) -> None:
+    """Take no new request, let those at hand finish, and end the rest."""
+    loop, log = asyncio.get_running_loop(), sidecar.log
+    log.event("proxy.draining", for_at_most_s=timeout_s)
+    ends_at = loop.time() + timeout_s
+    left = await sidecar.server.drain(timeout_s)
+    await sidecar.ingress.wait_idle(max(0.0, ends_at - loop.time()))
+    await sidecar.ingress.refuse_running()
+    await sidecar.server.close()
+    await sidecar.gate.close()
+    for pool in sidecar.pools.values():
+        pool.close()
+    sidecar.lag.stop()
+    log.event("proxy.stopped", refused_requests=left)
+
+
+def _start_ticking(sidecar: Sidecar, systemd: Notifier, settings: Settings) -> list[asyncio.Task[None]]:
+    """Begin what goes on beside requests."""
+    loop = asyncio.get_running_loop()
+    sidecar.lag.start(loop)
+    tasks = [loop.create_task(_sweep(_sweep_interval_s(settings), sidecar.sweeps(), sidecar.log))]
+    every_s = watchdog_interval_s(os.environ, os.getpid())
+    if every_s is not None:
+        tasks.append(loop.create_task(_sweep(every_s, (lambda _now: systemd.watchdog(),), sidecar.log)))
+    return tasks
 
 
 def _tune_garbage_collection() -> None:
@@ -161,75 +193,6 @@ def _sweep_interval_s(settings: Settings) -> float:
         upstream.response_timeout_s, upstream.stall_timeout_s, upstream.stream_timeout_s, upstream.idle_timeout_s,
     )  # fmt: skip
     return min(_SWEEP_MAX_S, shortest_s / 4)
-
-
-def _ingress(settings: Settings, catalogue: Catalogue, gate: Gate, pools: dict[Api, Pool], log: Log) -> Ingress:
-    upstream, bodies = settings.upstream, settings.bodies
-    stream_s = upstream.stream_timeout_s
-    handbook = known.handbook()
-    caller = Upstream(pools, CallLimits(upstream.response_timeout_s, upstream.stall_timeout_s), CallLimits(stream_s, stream_s))
-    knowledge = Knowledge(known.classifier(), handbook, bodies.error_max_bytes)
-    pipeline = Pipeline(gate.admission, caller, knowledge, _patience(settings), _retrying(settings))
-    gate.discover(pipeline)
-    body_rules = BodyRules(bodies.refuse_empty_put, bodies.replay_max_bytes, KeptMemory(bodies.buffered_max_bytes))
-    return Ingress(pipeline, catalogue, handbook, log, {Api.V3: upstream.v3_base, Api.V2: upstream.v2_base}, body_rules)
-
-
-def _patience(settings: Settings) -> Patience:
-    patience = settings.patience
-    return Patience(PatienceLimits(patience.default_s, patience.max_s, patience.client_timeout_s))
-
-
-def _retrying(settings: Settings) -> Retrying:
-    retry = settings.retry
-    policy = RetryPolicy(retry.max_attempts, retry.initial_s, retry.cap_s)
-    now_s = asyncio.get_running_loop().time
-    return Retrying(policy, RetryBudget(retry.budget_ratio, now_s()), retry.idempotency_keys, random.random, now_s)
-
-
-def _pools(settings: UpstreamSettings) -> dict[Api, Pool]:
-    tls = _upstream_tls(settings.ca_file)
-    limits = UpstreamLimits(
-        max_connections=settings.max_connections,
-        max_connections_per_key=settings.max_connections_per_grant,
-        connect_timeout_s=settings.connect_timeout_s,
-        idle_timeout_s=settings.idle_timeout_s,
-        head_max_bytes=settings.head_max_bytes,
-    )
-    bases = {Api.V3: settings.v3_base, Api.V2: settings.v2_base}
-    return {api: Pool(Dialer(Origin.of(base), tls, settings.proxy_url, settings.connect_timeout_s), limits) for api, base in bases.items()}
-
-
-def _server_limits(settings: Settings) -> ServerLimits:
-    listen = settings.listen
-    return ServerLimits(
-        max_connections=listen.max_connections,
-        head_max_bytes=listen.head_max_bytes,
-        header_max_count=listen.header_max_count,
-        body_max_bytes=settings.bodies.request_max_bytes,
-        head_timeout_s=listen.head_timeout_s,
-        idle_timeout_s=listen.idle_timeout_s,
-        body_timeout_s=listen.body_timeout_s,
-        write_timeout_s=listen.write_timeout_s,
-    )
-
-
-def _upstream_tls(ca_file: str) -> ssl.SSLContext:
-    """Certificates and names are always verified; `ca_file` replaces the system's authorities."""
-    context = ssl.create_default_context(cafile=ca_file or None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _server_tls(listen: Listen) -> ssl.SSLContext | None:
-    if not listen.tls_certificate:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(listen.tls_certificate, listen.tls_key or None)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from proxy.settings import Loaded
+    from proxy.terminal.asking import Whom
 
 _WRONG_USE: Final = 2
 _INTERRUPTED: Final = 128 + 2  # as a shell reports SIGINT
@@ -76,10 +77,11 @@ def _settings(arguments: argparse.Namespace) -> Loaded:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments).settings
+    loaded = _settings(arguments)
     from proxy.app import serve  # noqa: PLC0415  wrong settings end the process before this, the bulk of it, is loaded
+    from proxy.settings import read  # noqa: PLC0415  each command imports its own part alone
 
-    return serve(settings)
+    return serve(loaded, lambda: read(arguments.config, os.environ))
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
@@ -138,6 +140,38 @@ def _routes(arguments: argparse.Namespace) -> int:
     return run(arguments.words, as_json=arguments.json)
 
 
+def _status(arguments: argparse.Namespace) -> int:
+    from proxy.terminal.command import print_document, show  # noqa: PLC0415  each command imports its own part alone
+
+    whom = _listener(arguments)
+    if whom is None:
+        print("nylas-proxy status: admin.port is 0, any free port: name the right one by --admin", file=sys.stderr)
+        return _WRONG_USE
+    return print_document(whom) if arguments.json else show(whom, once=arguments.once)
+
+
+def _listener(arguments: argparse.Namespace) -> Whom | None:
+    """Return the admin listener to ask; None where it is that of the settings and they leave its port open."""
+    from proxy.terminal.asking import listener_at, listener_of  # noqa: PLC0415  each command imports its own part alone
+
+    if arguments.admin:
+        return listener_at(arguments.admin, _admin_token(arguments))
+    admin = _settings(arguments).settings.admin
+    return listener_of(admin) if admin.port else None
+
+
+def _admin_token(arguments: argparse.Namespace) -> str:
+    """Return the token of the settings. Wrong ones that nobody named are no mistake: they need not be those of the proxy that is asked."""
+    from proxy.settings import SettingsError, load  # noqa: PLC0415  each command imports its own part alone
+
+    if arguments.config:
+        return _settings(arguments).settings.admin.token
+    try:
+        return load(None, os.environ).admin.token
+    except SettingsError:
+        return ""
+
+
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text[:9]) <= _PORT_MAX):
         raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed 0 (any free port) to {_PORT_MAX}")
@@ -174,6 +208,7 @@ _COMMANDS: Final[dict[str, tuple[Callable[[argparse.Namespace], int], str]]] = {
     "routes": (_routes, "list the operations of the API: their families for limits, what must not be repeated and why"),
     "simulate": (_simulate, "run a simulated Nylas API"),
     "demo": (_demo, "show what an application sees without and with the proxy"),
+    "status": (_status, "show what a running proxy does, live on a terminal"),
     "healthcheck": (_healthcheck, "exit with 0 when the proxy on this machine is ready, else with 1"),
 }
 
@@ -185,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     parsers = {name: commands.add_parser(name, help=says, description=says, allow_abbrev=False) for name, (_, says) in _COMMANDS.items()}
     for name, (run, _) in _COMMANDS.items():
         parsers[name].set_defaults(run=run)
-    for name in ("serve", "check-config", "healthcheck"):
+    for name in ("serve", "check-config", "status", "healthcheck"):
         parsers[name].add_argument("--config", type=Path, metavar="FILE", help="settings; by default the file that NYLAS_PROXY_CONFIG names, if any")
     wanted = {
         "explain": "an error type, a status, a message, words, or a whole error body; - or a pipe is read; nothing lists all",
@@ -200,6 +235,10 @@ def _parser() -> argparse.ArgumentParser:
     simulate("--scenario", type=Path, metavar="FILE", help="how to misbehave")
     simulate("--limits", action="store_true", help="keep the limits of Nylas and of the mail providers")
     simulate("--speed", type=_factor, metavar="N", help="periods over a second and throttle windows run N times faster")
+    status = parsers["status"].add_argument
+    status("--admin", type=_http_url, metavar="URL", help="whom to ask; by default the listener of the settings; their token is sent either way")
+    status("--once", action="store_true", help="print it once, as is done where standard output is no terminal")
+    status("--json", action="store_true", help="print the document as the proxy sent it, for scripts")
     healthcheck = parsers["healthcheck"].add_argument
     healthcheck("--url", type=_http_url, help="whom to ask; by default /readyz of the admin listener of the settings")
     healthcheck("--wait", type=_seconds, default=0.0, metavar="SECONDS", help="keep asking for so long (%(default)s)")

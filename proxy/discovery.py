@@ -18,7 +18,7 @@ from proxy.core.bounded import forget_oldest
 from proxy.core.identify import identify
 from proxy.core.model import Api
 from proxy.errand import Errand
-from proxy.pipeline import Relay
+from proxy.result import Relay
 from proxy.wire.body import Body
 from proxy.wire.framing import NO_BODY
 from proxy.wire.head import RequestHead

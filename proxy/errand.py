@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxy.core.events import Step
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,12 +42,14 @@ class Errand:
         advice: What its caller should know about its mailbox, or empty.
         would_hold_s: How long it would have been held, where limits are only observed.
         upstream_s: Time spent waiting for upstream.
+        client_s: Time spent waiting for the caller to go on, before it was sent.
+        steps: What it consisted of so far; None where no traces are made.
         response: What upstream answered, while its body may still come.
     """
 
     __slots__ = (
-        "abandoned", "admitted", "advice", "ask", "asked_at", "attempts", "body", "context", "has_body", "head", "key", "key_renewed",
-        "on_interim", "provider", "raw_errors", "replay", "response", "sent", "unsafe", "upstream_s", "waited_s", "would_hold_s",
+        "abandoned", "admitted", "advice", "ask", "asked_at", "attempts", "body", "client_s", "context", "has_body", "head", "key", "key_renewed",
+        "on_interim", "provider", "raw_errors", "replay", "response", "sent", "steps", "unsafe", "upstream_s", "waited_s", "would_hold_s",
     )  # fmt: skip
 
     def __init__(self, context: RequestContext, head: RequestHead, body: Body, on_interim: Callable[[ResponseHead], None]) -> None:
@@ -70,7 +74,14 @@ class Errand:
         self.advice = ""
         self.would_hold_s = 0.0
         self.upstream_s = 0.0
+        self.client_s = 0.0
+        self.steps: list[Step] | None = None
         self.response: Response | None = None
+
+    def note(self, name: str, began_at: float, ended_at: float, says: str) -> None:
+        """Keep a step for the trace, where one is made."""
+        if self.steps is not None:
+            self.steps.append(Step(name, began_at, ended_at, says))
 
     def let_go(self) -> None:
         """No further call will need the body."""

@@ -75,7 +75,7 @@ class Forecast:
 
     def early_refusal(self, waiter: Waiter) -> TurnedAway | None:
         """Refuse one whose turn in its line would come too late."""
-        held, now = self._held_by(waiter), self._now_s()
+        held, now = self.held_by(waiter), self._now_s()
         if held is None:
             return None
         is_certain = is_known(held) or now >= waiter.deadline
@@ -88,19 +88,19 @@ class Forecast:
         if held is not None and is_known(held) and waiter.until > waiter.deadline:
             return TurnedAway(max(waiter.until - now, self.wait_s(waiter)), held, 0.0)
         if now >= waiter.deadline:
-            return TurnedAway(max(UNKNOWN_WAIT_S, self.wait_s(waiter)), self._held_by(waiter), 0.0)
+            return TurnedAway(max(UNKNOWN_WAIT_S, self.wait_s(waiter)), self.held_by(waiter), 0.0)
         return None
 
     def is_unheard(self, waiter: Waiter) -> bool:
         """Tell whether its patience is over without the ledger having said anything that concerns it."""
-        return self._now_s() >= waiter.deadline and self._held_by(waiter) is None
+        return self._now_s() >= waiter.deadline and self.held_by(waiter) is None
 
     def refusal_by_pace(self, waiter: Waiter) -> TurnedAway:
         """Refuse one whose beat would come too late, or whose scope has closed meanwhile."""
         interval_s = self._metronomes.interval_s(waiter.ask.scopes) or UNKNOWN_WAIT_S
-        return TurnedAway(max(interval_s, self.wait_s(waiter)), self._held_by(waiter) or _paced(waiter.ask, interval_s), 0.0)
+        return TurnedAway(max(interval_s, self.wait_s(waiter)), self.held_by(waiter) or _paced(waiter.ask, interval_s), 0.0)
 
-    def _held_by(self, waiter: Waiter) -> Held | None:
+    def held_by(self, waiter: Waiter) -> Held | None:
         """Return what holds a request or the head of its line, if only the pace after a window; None where the ledger has said nothing yet."""
         held = waiter.last_held or self._lines.head_of(waiter).last_held
         if held is None and self._metronomes.concern(waiter.ask.scopes):

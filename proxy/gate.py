@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy import known
 from proxy.admission import Admission, Rules
+from proxy.core.events import LedgerAnswered, LedgerChanged
 from proxy.core.identity import KEY_MAX_BYTES, KEY_MIN_BYTES, Identity
 from proxy.core.limits import Tuning
 from proxy.core.model import Cause
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 
     from proxy.core.catalogue import Catalogue
     from proxy.known import Rulebook
-    from proxy.ledger.failover import FailoverLedger
+    from proxy.ledger import Ledger
     from proxy.ledger.learned import SharedKnowledge
     from proxy.pipeline import Pipeline
     from proxy.settings import Settings
     from proxy.telemetry.logs import Log
+    from proxy.telemetry.observers import Observers
 
 _KEY_BYTES: Final = 32
 _FAR: Final = Reach(poll_s=0.1, asks_at_once=16)
@@ -44,12 +46,24 @@ class Gate(NamedTuple):
 
     Attributes:
         admission: Asks for each attempt.
+        ledger: Who counts.
+        ledger_state: Who that is, in a word.
+        turnstile: Who waits.
+        mailboxes: Whose provider is known.
+        identity: Who is who.
+        adopt: To be called with other settings: those that take effect at once, do.
         discover: To be called with the way of all requests: mailboxes that nobody knows are looked up along it, where settings say so.
         sweep: To be called every second or so.
         close: To be awaited when nothing is admitted any more.
     """
 
     admission: Admission
+    ledger: Ledger
+    ledger_state: Callable[[], str]
+    turnstile: Turnstile
+    mailboxes: Mailboxes
+    identity: Identity
+    adopt: Callable[[Settings], None]
     discover: Callable[[Pipeline], None]
     sweep: Callable[[float], None]
     close: Callable[[], Awaitable[None]]
@@ -67,23 +81,26 @@ def make_rulebook(settings: Settings, catalogue: Catalogue) -> Rulebook:
     return known.rulebook(catalogue, tuning, {Cause(cause): seconds for cause, seconds in settings.windows.default_s.items()}, care)
 
 
-def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
+def make_gate(settings: Settings, catalogue: Catalogue, observers: Observers) -> Gate:
     """Return admission, with a ledger of this process alone or the one that the settings name.
 
     Args:
         settings: All of them.
         catalogue: The known routes.
-        log: Told what an operator should look at.
+        observers: Told what happens.
     """
     identity = Identity(_identity_key(settings), applications=settings.limits.application, aliases=settings.providers.aliases)
-    limits, now_s = settings.limits, asyncio.get_running_loop().time
-    rules = Rules(identity, make_rulebook(settings, catalogue), now_s, headroom=limits.headroom, enforces=limits.mode == "enforce")
+    now_s = asyncio.get_running_loop().time
     providers = {identity.grant(grant.encode()): provider for grant, provider in settings.providers.known.items()}
-    ledger, others, close = _shared_ledger(settings, log) if settings.redis.url else _local_ledger(settings.windows.journal, log)
-    mailboxes = Mailboxes(identity, providers, others, now_s)
-    room = Room(settings.patience.max_waiting, settings.patience.waiting_max_bytes)
-    turnstile = Turnstile(ledger, room, _FAR if settings.redis.url else HERE)
-    admission = Admission(ledger, turnstile, rules, mailboxes)
+    counting = _shared_ledger(settings, observers) if settings.redis.url else _local_ledger(settings.windows.journal, observers.log)
+    ledger = counting.ledger
+    mailboxes = Mailboxes(identity, providers, counting.others, now_s)
+    turnstile = Turnstile(ledger, _room(settings), _FAR if settings.redis.url else HERE)
+    admission = Admission(ledger, turnstile, _rules(settings, catalogue, identity, now_s), mailboxes, observers.tell)
+
+    def adopt(other: Settings) -> None:
+        turnstile.room = _room(other)
+        admission.adopt(_rules(other, catalogue, identity, now_s))
 
     def sweep(_now: float) -> None:
         ledger.sweep()
@@ -94,26 +111,45 @@ def make_gate(settings: Settings, catalogue: Catalogue, log: Log) -> Gate:
 
     def discover(pipeline: Pipeline) -> None:
         if settings.providers.discover:
-            discoveries.append(Discovery(pipeline, catalogue, mailboxes, log, now_s))
+            discoveries.append(Discovery(pipeline, catalogue, mailboxes, observers.log, now_s))
             mailboxes.look_up = discoveries[-1].look_up
 
     async def close_all() -> None:
         for discovery in discoveries:
             await discovery.close()
-        await close()
+        await counting.close()
 
-    return Gate(admission, discover, sweep, close_all)
+    return Gate(admission, ledger, counting.state, turnstile, mailboxes, identity, adopt, discover, sweep, close_all)
 
 
-def _shared_ledger(settings: Settings, log: Log) -> tuple[FailoverLedger, SharedKnowledge, Callable[[], Awaitable[None]]]:
+def _room(settings: Settings) -> Room:
+    return Room(settings.patience.max_waiting, settings.patience.waiting_max_bytes)
+
+
+def _rules(settings: Settings, catalogue: Catalogue, identity: Identity, now_s: Callable[[], float]) -> Rules:
+    limits = settings.limits
+    return Rules(identity, make_rulebook(settings, catalogue), now_s, headroom=limits.headroom, enforces=limits.mode == "enforce")
+
+
+class _Counting(NamedTuple):
+    """A ledger, and what goes with it."""
+
+    ledger: Ledger
+    state: Callable[[], str]
+    others: SharedKnowledge | None
+    close: Callable[[], Awaitable[None]]
+
+
+def _shared_ledger(settings: Settings, observers: Observers) -> _Counting:
     from proxy.ledger.sharing import make_shared_ledger  # noqa: PLC0415  its library takes memory that a proxy alone has better use for
 
     sharing = make_shared_ledger(settings.redis)
-    sharing.ledger.on_state_change = lambda state, why: log.warning("ledger.state", state=str(state), why=why)
+    sharing.ledger.on_state_change = lambda state, why: observers.tell(LedgerChanged(str(state), why))
+    sharing.shared.on_answered = lambda seconds: observers.tell(LedgerAnswered(seconds))
 
     async def warn() -> None:
         if message := await sharing.warning():
-            log.warning("settings.warning", message=message)
+            observers.log.warning("settings.warning", message=message)
 
     warned = asyncio.get_running_loop().create_task(warn())
 
@@ -121,16 +157,20 @@ def _shared_ledger(settings: Settings, log: Log) -> tuple[FailoverLedger, Shared
         warned.cancel()
         await sharing.close()
 
-    return sharing.ledger, sharing.knowledge, close
+    return _Counting(sharing.ledger, lambda: str(sharing.ledger.state), sharing.knowledge, close)
+
+
+def _local() -> str:
+    return "local"
 
 
 async def _nothing_to_close() -> None:
     """A ledger in memory alone."""
 
 
-def _local_ledger(name: str, log: Log) -> tuple[LocalLedger, None, Callable[[], Awaitable[None]]]:
+def _local_ledger(name: str, log: Log) -> _Counting:
     if not name:
-        return LocalLedger(now_us), None, _nothing_to_close
+        return _Counting(LocalLedger(now_us), _local, None, _nothing_to_close)
     path = Path(name)
     windows, complaint = load(path, time.time(), now_us())
     if complaint:
@@ -139,7 +179,7 @@ def _local_ledger(name: str, log: Log) -> tuple[LocalLedger, None, Callable[[], 
     ledger.book.windows.update(windows)
     journal = JournalWriter(path, ledger.book.windows, now_us, lambda message: log.warning("windows.warning", message=message))
     ledger.on_windows_changed = journal.note_change
-    return ledger, None, journal.flush
+    return _Counting(ledger, _local, None, journal.flush)
 
 
 def _identity_key(settings: Settings) -> bytes:

@@ -15,8 +15,8 @@ from proxy.core.model import Api, Cause, Origin, Problem
 from proxy.core.normalise import problem_answer
 from proxy.egress import REASONS, own_fields, waiting_fields
 from proxy.errand import Errand
-from proxy.pipeline import Told
-from proxy.record import request_ended
+from proxy.record import LEFT, Ending, request_ended
+from proxy.result import Told
 from proxy.wire.framing import NO_BODY
 from proxy.wire.head import Refusal, RefusalReason
 from proxy.wire.replay import KeptMemory, Replay
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from proxy.core.catalogue import Catalogue
     from proxy.core.handbook import Handbook
     from proxy.core.model import ErrorAnswer, RequestContext, Verdict
-    from proxy.pipeline import Pipeline, Relay
-    from proxy.telemetry.logs import Log
+    from proxy.pipeline import Pipeline
+    from proxy.result import Relay
+    from proxy.telemetry.observers import Observers
     from proxy.wire.exchange import Exchange
     from proxy.wire.framing import Framing
 
@@ -60,24 +61,22 @@ class BodyRules(NamedTuple):
 
 
 class Ingress:
-    """Takes each request of the wire and answers it."""
+    """Takes each request of the wire and answers it.
+
+    Attributes:
+        running: The requests at hand.
+    """
 
     def __init__(
-        self,
-        pipeline: Pipeline,
-        catalogue: Catalogue,
-        handbook: Handbook,
-        log: Log,
-        public_hosts: Mapping[Api, str],
-        bodies: BodyRules,
+        self, pipeline: Pipeline, catalogue: Catalogue, handbook: Handbook, observers: Observers, public_hosts: Mapping[Api, str], bodies: BodyRules
     ) -> None:
         self._pipeline = pipeline
         self._catalogue = catalogue
         self._handbook = handbook
-        self._log = log
+        self._observers = observers
         self._public_hosts = public_hosts
         self._bodies = bodies
-        self._running: dict[Exchange, asyncio.Task[None]] = {}
+        self.running: dict[Exchange, asyncio.Task[None]] = {}
         self._id_prefix = secrets.token_hex(6)
         self._ids = itertools.count(1)
         self._loop = asyncio.get_running_loop()
@@ -87,17 +86,17 @@ class Ingress:
         if exchange.head is None:
             self._refuse(exchange)
             return
-        self._running[exchange] = self._loop.create_task(self._serve(exchange))
+        self.running[exchange] = self._loop.create_task(self._serve(exchange))
 
     async def wait_idle(self, timeout_s: float) -> None:
         """Wait for requests at hand, also those whose callers have left."""
-        if self._running:
-            await asyncio.wait(list(self._running.values()), timeout=timeout_s)
+        if self.running:
+            await asyncio.wait(list(self.running.values()), timeout=timeout_s)
 
     async def refuse_running(self) -> None:
         """End what is not over: the time for draining is."""
-        tasks = list(self._running.values())
-        for exchange, task in list(self._running.items()):
+        tasks = list(self.running.values())
+        for exchange, task in list(self.running.items()):
             if exchange.answering:
                 exchange.cut_off()
                 continue
@@ -112,31 +111,36 @@ class Ingress:
         context = self._context(exchange)
         try:
             is_v2_put = context.method == "PUT" and context.route.api is Api.V2
-            problem = await self._empty_put(exchange) if is_v2_put and self._bodies.refuse_empty_put else None
+            client_s, problem = 0.0, None
+            if is_v2_put and self._bodies.refuse_empty_put:
+                client_s, problem = await self._empty_put(exchange)
             if problem is not None:
                 self._tell_problem(exchange, context, problem)
             elif context.route.hosted_auth and context.method in {"GET", "HEAD"}:
                 self._redirect(exchange, context)
             else:
-                await self._forward(exchange, context)
+                await self._forward(exchange, context, client_s)
         except asyncio.CancelledError:
             if not exchange.gone and not exchange.answering:
                 raise
         except Exception as bug:  # noqa: BLE001 - whatever it is, the caller gets an error in the one shape and the operator a traceback
-            self._log.bug(bug, context.request_id)
+            self._observers.log.bug(bug, context.request_id)
             if exchange.answering:
                 exchange.cut_off()
             else:
                 self._tell_problem(exchange, context, _BUG)
         finally:
-            del self._running[exchange]
+            del self.running[exchange]
 
-    async def _forward(self, exchange: Exchange, context: RequestContext) -> None:
+    async def _forward(self, exchange: Exchange, context: RequestContext, client_s: float) -> None:
         assert exchange.head is not None  # noqa: S101 - `handle` sees to it
         if exchange.gone:  # it left before its turn came
-            self._record(exchange, context, None, 0, None)
+            self._record(exchange, context, None, LEFT)
             return
         errand = Errand(context, exchange.head, exchange.body, exchange.inform)
+        errand.client_s = client_s
+        if self._observers.keeps_steps:
+            errand.steps = []
         if errand.has_body:
             errand.replay = Replay(exchange.body, self._bodies.kept, self._bodies.cap_for(exchange.head.framing))
         exchange.on_gone = lambda: self._caller_left(exchange, errand)
@@ -150,24 +154,25 @@ class Ingress:
             result = await self._pipeline.run(errand)
         except asyncio.CancelledError:
             if exchange.gone:
-                self._record(exchange, context, errand, 0, None)
+                self._record(exchange, context, errand, LEFT)
             raise
         errand.let_go()
         broken_by = exchange.body.broken
         if isinstance(result, Told) and isinstance(broken_by, Refusal):
             self._tell_problem(exchange, context, _problem_of(broken_by), errand)
         elif isinstance(result, Told) and broken_by is not None:
-            self._record(exchange, context, errand, 0, None)  # the caller left in the middle of its upload: there is nobody to tell
+            self._record(exchange, context, errand, LEFT)  # the caller left in the middle of its upload: there is nobody to tell
         elif isinstance(result, Told):
             self._tell(exchange, result.answer, errand, result.reason)
             told_id = next((value for name, value in result.answer.fields if name.lower() == b"x-request-id"), b"")
-            self._record(exchange, context, errand, result.answer.status, (result.origin, result.cause), told_id, result.detail)
+            verdict, normalised = (result.origin, result.cause), result.detail is None
+            self._record(exchange, context, errand, Ending(result.answer.status, verdict, told_id, result.detail, normalised))
         else:
             self._relay(exchange, context, errand, result)
             if not exchange.finished:
                 await exchange.wait_finished()
             head = result.response.head
-            self._record(exchange, context, errand, head.status, _pair(result.verdict), head.index.get(b"x-request-id", b""))
+            self._record(exchange, context, errand, Ending(head.status, _pair(result.verdict), head.index.get(b"x-request-id", b"")))
 
     def _caller_left(self, exchange: Exchange, errand: Errand) -> None:
         """Cancel the call, unless all of a request has left that upstream carries out anyway."""
@@ -177,12 +182,14 @@ class Ingress:
         if errand.response is not None:
             errand.response.abandon()
         else:
-            self._running[exchange].cancel()
+            self.running[exchange].cancel()
 
-    async def _empty_put(self, exchange: Exchange) -> Problem | None:
-        """Nylas v2 answers 400 to a PUT without a body; that needs no call (its documentation of errors says so)."""
+    async def _empty_put(self, exchange: Exchange) -> tuple[float, Problem | None]:
+        """Nylas v2 answers 400 to a PUT without a body; that needs no call (its documentation of errors says so). Tells how long the caller took."""
+        began_at = time.monotonic()
         await exchange.body.wait_for_first()
-        return _EMPTY_PUT if exchange.body.ended and exchange.body.received_bytes == 0 else None
+        is_empty = exchange.body.ended and exchange.body.received_bytes == 0
+        return time.monotonic() - began_at, _EMPTY_PUT if is_empty else None
 
     def _context(self, exchange: Exchange) -> RequestContext:
         head = exchange.head
@@ -204,7 +211,8 @@ class Ingress:
         attempts = 0 if errand is None else errand.attempts
         answer = problem_answer(problem, context, handbook=self._handbook, request_id=request_id, attempts=attempts, now=time.time())
         self._tell(exchange, answer, errand)
-        self._record(exchange, context, None, problem.status, (problem.origin, problem.cause), request_id.encode(), problem.message)
+        ending = Ending(problem.status, (problem.origin, problem.cause), request_id.encode(), problem.message)
+        self._record(exchange, context, errand, ending)
 
     def _tell(self, exchange: Exchange, answer: ErrorAnswer, errand: Errand | None, reason: bytes = b"") -> None:
         body = b"" if exchange.head is not None and exchange.head.method == b"HEAD" else answer.body
@@ -216,7 +224,7 @@ class Ingress:
         location = self._public_hosts[context.route.api].encode() + context.target
         fields = [(b"Location", location), (b"Content-Length", b"0"), *own_fields(context.request_id, None, None)]
         exchange.answer(302, REASONS[302], fields, NO_BODY, b"")
-        self._record(exchange, context, None, 302, None)
+        self._record(exchange, context, None, Ending(302))
 
     def _relay(self, exchange: Exchange, context: RequestContext, errand: Errand, relay: Relay) -> None:
         head = relay.response.head
@@ -225,18 +233,9 @@ class Ingress:
         fields += own_fields(request_id, errand, _pair(relay.verdict))
         exchange.answer(head.status, head.reason, fields, head.framing, relay.response.body)
 
-    def _record(
-        self,
-        exchange: Exchange,
-        context: RequestContext | None,
-        errand: Errand | None,
-        status: int,
-        verdict: tuple[Origin, Cause] | None,
-        told_id: bytes = b"",
-        detail: str | None = None,
-    ) -> None:
-        """One line per request, when it is over, under the id that the caller was told."""
-        self._log.request(request_ended(exchange, context, errand, status, verdict, told_id, detail))
+    def _record(self, exchange: Exchange, context: RequestContext | None, errand: Errand | None, ending: Ending) -> None:
+        """One record per request, when it is over, under the id that the caller was told."""
+        self._observers.tell(request_ended(exchange, context, errand, ending))
 
 
 def _pair(verdict: Verdict | None) -> tuple[Origin, Cause] | None:

@@ -7,13 +7,15 @@ cap, a window that other lines meet as well. Only who is first in both asks the 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING
 
 from proxy.row import Row
 from proxy.waiter import line_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from proxy.core.book import Held
     from proxy.core.quota import Ask
     from proxy.waiter import LineKey, Waiter
@@ -37,6 +39,9 @@ class _Line:
 
     def head(self) -> Waiter:
         return next(iter(self._waiters))
+
+    def all(self) -> Iterator[Waiter]:
+        return iter(self._waiters)
 
     def next_few(self, at_most: int) -> list[Waiter]:
         """Return those behind the head."""
@@ -71,6 +76,10 @@ class Lines:
 
     def __bool__(self) -> bool:
         return bool(self._lines)
+
+    def waiters(self) -> Iterator[Waiter]:
+        """Tell all who wait."""
+        return chain.from_iterable(line.all() for line in self._lines.values())
 
     def has_before(self, ask: Ask) -> bool:
         """Tell whether somebody waits whom this request may not overtake."""

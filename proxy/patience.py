@@ -29,15 +29,19 @@ class PatienceLimits(NamedTuple):
 
 
 class Patience:
-    """Tells how long requests may wait, and learns how long upstream usually takes."""
+    """Tells how long requests may wait, and learns how long upstream usually takes.
+
+    Attributes:
+        limits: What settings say; may be replaced at any time.
+    """
 
     def __init__(self, limits: PatienceLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._usual_s: dict[tuple[Api, str], float] = {}
 
     def of(self, head: RequestHead, route: Route) -> float:
         """Return how long a request may wait, in seconds."""
-        limits = self._limits
+        limits = self.limits
         told = head.index.get(_FIELD)
         patience_s = limits.default_s if told is None else _seconds(told, limits.default_s)
         usual_s = self._usual_s.get((route.api, route.name), 0.0)

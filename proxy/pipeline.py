@@ -7,16 +7,21 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from proxy.core.decide import Again, Answer, Pass
+from proxy.core.events import AttemptEnded, Retried
 from proxy.core.model import Cause, Problem, Reply, Verdict
 from proxy.core.normalise import entry_of, normalise, problem_answer
 from proxy.core.outcome import THROTTLES, ErrorReply, TransportFailure, is_not_ready
+from proxy.result import Reading, Relay, Told
 from proxy.trip import Trip
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from proxy.admission import Admission
     from proxy.core.classify import Classifier
+    from proxy.core.events import Event
     from proxy.core.handbook import Handbook
-    from proxy.core.model import ErrorAnswer, Fields, Origin
+    from proxy.core.model import Fields
     from proxy.errand import Errand
     from proxy.patience import Patience
     from proxy.trip import Retrying
@@ -25,45 +30,9 @@ if TYPE_CHECKING:
 
 _FIRST_ERROR_STATUS: Final = 400
 _TOO_MANY_REQUESTS: Final = 429
+_CALLER_LEFT: Final = "caller_left"
 _BODY_BROKEN: Final = Problem(400, Cause.REQUEST_MALFORMED, "the request's body broke off")
 _READABLE_CODINGS: Final = frozenset({b"", b"identity", b"gzip", b"x-gzip", b"deflate"})
-
-
-class Relay(NamedTuple):
-    """Pass upstream's response through; `verdict` says what an error is whose body stays as it is."""
-
-    response: Response
-    verdict: Verdict | None
-
-
-class Told(NamedTuple):
-    """An error in the one shape: upstream's, with its reason phrase, or ours, with the message that we made up."""
-
-    answer: ErrorAnswer
-    cause: Cause
-    origin: Origin
-    reason: bytes = b""
-    detail: str | None = None
-
-
-class Reading(NamedTuple):
-    """What is made of an error of upstream.
-
-    Attributes:
-        reply: The error, its body as far as it is read.
-        verdict: What it means; the time that it closes a door for, where it does.
-        outcome: The same for the decision.
-        held_s: For how long admission holds the request now, or None.
-        closes: It has closed a door.
-        untouched: The body stays with the response: the caller gets it as it is.
-    """
-
-    reply: Reply
-    verdict: Verdict
-    outcome: ErrorReply
-    held_s: float | None
-    closes: bool
-    untouched: bool
 
 
 class Knowledge(NamedTuple):
@@ -75,20 +44,28 @@ class Knowledge(NamedTuple):
 
 
 class Pipeline:
-    """Admits, forwards, classifies, decides, normalises."""
+    """Admits, forwards, classifies, decides, normalises.
 
-    def __init__(self, admission: Admission, upstream: Upstream, knowledge: Knowledge, patience: Patience, retrying: Retrying) -> None:
+    Attributes:
+        patience: How long requests may wait.
+        retrying: How repetitions are made; may be replaced at any time.
+    """
+
+    def __init__(
+        self, admission: Admission, upstream: Upstream, knowledge: Knowledge, patience: Patience, retrying: Retrying, tell: Callable[[Event], None]
+    ) -> None:
         self._admission = admission
         self._upstream = upstream
         self._classifier, self._handbook, self._error_max_bytes = knowledge
-        self._patience = patience
-        self._retrying = retrying
+        self.patience = patience
+        self.retrying = retrying
+        self._tell = tell
         self._loop = asyncio.get_running_loop()
 
     async def run(self, errand: Errand) -> Relay | Told:
         """Bring the request to upstream and say what to tell the caller. Whatever comes of it, `leave` is to be called when it is over."""
-        ends_at = self._retrying.now_s() + self._patience.of(errand.head, errand.context.route)
-        trip = Trip(errand, ends_at, self._retrying)
+        ends_at = self.retrying.now_s() + self.patience.of(errand.head, errand.context.route)
+        trip = Trip(errand, ends_at, self.retrying)
         while True:
             problem = await self._admission.enter(errand, trip.time_left_s())
             if problem is None and errand.body.broken is not None:
@@ -108,15 +85,12 @@ class Pipeline:
         """Ask upstream once; None where it is to be asked again, after the wait for that."""
         errand.attempts += 1
         if errand.attempts == 1:
-            self._retrying.budget.deposit()
-        started_at = time.monotonic()
-        outcome = await self._upstream.attempt(errand, self._admission.left)
-        upstream_s = time.monotonic() - started_at
-        errand.upstream_s += upstream_s
+            self.retrying.budget.deposit()
+        outcome, upstream_s = await self._sent(errand)
         if isinstance(outcome, TransportFailure):
             self._admission.leave(errand, succeeded=False)
             return await self._after_failure(errand, trip, outcome)
-        self._patience.note(errand.context.route, upstream_s)
+        self.patience.note(errand.context.route, upstream_s)
         errand.response = outcome
         self._admission.answered(errand, outcome.head)
         if outcome.head.status < _FIRST_ERROR_STATUS and not self._is_not_ready(errand, outcome):
@@ -124,10 +98,34 @@ class Pipeline:
             return Relay(outcome, None)
         return await self._after_error(errand, trip, outcome)
 
+    async def _sent(self, errand: Errand) -> tuple[Response | TransportFailure, float]:
+        """Make one attempt; return what came of it, and how long that took."""
+        started_at, outcome = time.monotonic(), None
+        try:
+            outcome = await self._upstream.attempt(errand, self._admission.left)
+        finally:
+            upstream_s = self._note_attempt(errand, started_at, outcome)
+        return outcome, upstream_s
+
+    def _note_attempt(self, errand: Errand, started_at: float, outcome: Response | TransportFailure | None) -> float:
+        ended_at = time.monotonic()
+        errand.upstream_s += (upstream_s := ended_at - started_at)
+        status = 0
+        failure: str | None = None
+        if isinstance(outcome, TransportFailure):
+            failure = outcome.cause
+        elif outcome is not None:
+            status = outcome.head.status
+        else:
+            failure = _CALLER_LEFT
+        self._tell(AttemptEnded(errand.context.route, status, failure, upstream_s))
+        errand.note("attempt", started_at, ended_at, failure or str(status))
+        return upstream_s
+
     async def _after_failure(self, errand: Errand, trip: Trip, failure: TransportFailure) -> Told | None:
         match trip.decide(failure, held_s=None):
             case Again() as again:
-                await self._pause(errand, trip, again)
+                await self._pause(errand, trip, again, failure.cause)
                 return None
             case Answer(problem):
                 return self._told_problem(errand, problem)
@@ -146,7 +144,7 @@ class Pipeline:
                 self._admission.leave(errand, succeeded=succeeded)
                 response.abandon()  # an upload that it answered early ends with it
                 errand.response = None
-                await self._pause(errand, trip, again)
+                await self._pause(errand, trip, again, reading.verdict.cause)
                 return None
             case Pass(may_have_happened):
                 if not reading.untouched:  # else its body is still to come: whoever relays it leaves
@@ -169,7 +167,7 @@ class Pipeline:
         replayed = head.index.get(b"idempotent-response", b"").lower() == b"true"
         verdict = self._classifier.classify(reply, context, now=time.time())
         # What answers an earlier request says nothing about now.
-        closed_s = None if replayed else self._admission.throttled(errand, verdict, head.status, self._retrying.roll())
+        closed_s = None if replayed else self._admission.throttled(errand, verdict, head.status, self.retrying.roll())
         if closed_s is not None:
             await self._admission.announced()  # before the caller knows, who may come again by another way
             verdict = Verdict(verdict.cause, verdict.origin, closed_s)
@@ -199,13 +197,16 @@ class Pipeline:
     def _is_not_ready(self, errand: Errand, response: Response) -> bool:
         return is_not_ready(response.head.status, errand.context, errand.head.index.get(b"accept", b""))
 
-    async def _pause(self, errand: Errand, trip: Trip, again: Again) -> None:
+    async def _pause(self, errand: Errand, trip: Trip, again: Again, cause: Cause) -> None:
         """Wait for the backoff; a caller who leaves meanwhile leaves at once."""
         errand.sent = False
         trip.note(again)
+        self._tell(Retried(errand.context.route, cause, again.wait_s, again.counts))
         if again.wait_s:
             errand.waited_s += again.wait_s
+            began_at = time.monotonic()
             await asyncio.sleep(again.wait_s)
+            errand.note("backoff", began_at, time.monotonic(), cause)
 
     def _told_error(self, errand: Errand, response: Response, reading: Reading, *, may_have_happened: bool) -> Relay | Told:
         verdict = reading.verdict

@@ -41,11 +41,13 @@ class Entered(NamedTuple):
         admitted: What was booked.
         waited_s: How long that took.
         asked_at: When the ledger was asked, in the loop's time: it was not booked earlier.
+        held: What held it meanwhile, as far as known.
     """
 
     admitted: Admitted
     waited_s: float
     asked_at: float
+    held: Held | None = None
 
 
 class Room(NamedTuple):
@@ -64,15 +66,18 @@ class Turnstile:
         reach: How far away the ledger is.
 
     Attributes:
+        room: As given; may be replaced at any time.
         waiting: How many wait, and how many bytes they hold.
+        waiters: Tells all of them.
     """
 
     def __init__(self, ledger: Ledger, room: Room, reach: Reach = HERE) -> None:
         self._ledger = ledger
-        self._room = room
+        self.room = room
         self._reach = reach
         self._asking: Counter[LineKey] = Counter()
         self._lines = Lines()
+        self.waiters = self._lines.waiters
         self._metronomes = Metronomes()
         self._suspended: Counter[str] = Counter()
         self._loop = asyncio.get_running_loop()
@@ -91,10 +96,10 @@ class Turnstile:
             if isinstance(result, Admitted):
                 return Entered(result, 0.0, asked_at)
             held = result
-        if self.waiting.requests >= self._room.requests or self.waiting.body_bytes + held_bytes > self._room.body_bytes:
+        if self.waiting.requests >= self.room.requests or self.waiting.body_bytes + held_bytes > self.room.body_bytes:
             return TurnedAway(UNKNOWN_WAIT_S, None, 0.0)
         started_at = self._loop.time()
-        waiter = Waiter(ask, started_at + patience_s)
+        waiter = Waiter(ask, started_at, started_at + patience_s)
         self._lines.add(waiter, held, 0.0 if held is None else self._until(held))
         self._fill_up(waiter)
         self.waiting = Room(self.waiting.requests + 1, self.waiting.body_bytes + held_bytes)
@@ -104,11 +109,12 @@ class Turnstile:
         except BaseException:
             self._leave(waiter, held_bytes, served=False)
             raise
+        held = self._forecast.held_by(waiter)
         self._leave(waiter, held_bytes, served=isinstance(result_or_refusal, Admitted))
         waited_s = 0.0 if early is not None else self._loop.time() - started_at
         if isinstance(result_or_refusal, TurnedAway):
             return result_or_refusal._replace(waited_s=waited_s)
-        return Entered(result_or_refusal, waited_s, waiter.asked_at)
+        return Entered(result_or_refusal, waited_s, waiter.asked_at, held)
 
     def _leave(self, waiter: Waiter, held_bytes: int, *, served: bool) -> None:
         self.waiting = Room(self.waiting.requests - 1, self.waiting.body_bytes - held_bytes)

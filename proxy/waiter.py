@@ -18,6 +18,7 @@ class Waiter:
 
     Attributes:
         ask: What it asks.
+        began_at: Since when it waits, in the loop's time.
         deadline: When its patience ends, in the loop's time.
         line: Where it stands.
         row: The key of what holds it, once it is the head of its line; or empty.
@@ -31,10 +32,11 @@ class Waiter:
         call: What to wake it by.
     """
 
-    __slots__ = ("ask", "asked_at", "call", "deadline", "follows", "held", "is_called", "last_held", "latest_at", "line", "row", "until")
+    __slots__ = ("ask", "asked_at", "began_at", "call", "deadline", "follows", "held", "is_called", "last_held", "latest_at", "line", "row", "until")
 
-    def __init__(self, ask: Ask, deadline: float) -> None:
+    def __init__(self, ask: Ask, began_at: float, deadline: float) -> None:
         self.ask = ask
+        self.began_at = began_at
         self.deadline = deadline
         self.line = line_key(ask)
         self.row = ""

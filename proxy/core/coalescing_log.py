@@ -50,6 +50,10 @@ class CoalescingLog:
         while entries and now_us - entries[0][_NEWEST] >= window_us:
             self.used -= entries.popleft()[_COST]
 
+    def used_at(self, now_us: int) -> int:
+        """Return what is used at a time not before that of `advance`; changes nothing."""
+        return sum(cost for _, newest_us, cost, _ in self._entries if now_us - newest_us < self.window_us)
+
     def wait_us(self, cost: int, count: int) -> int:
         """Return how long until `cost` units fit; 0 where they fit now. A cost over the count fits when nothing is left that was charged."""
         surplus = min(self.used + cost - count, self.used)

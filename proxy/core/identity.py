@@ -134,6 +134,11 @@ class Identity:
         """Return what the grant called `name` would be known as if nobody knew another name of it."""
         return self._hash(self._grants, folded(name))
 
+    @property
+    def sole_application(self) -> str | None:
+        """The application of all requests, where settings say that there is but one."""
+        return self._single if self._applies == "single" else None
+
     def resolved(self, application: str, subject: str) -> str:
         """Return the subject that stands for all names of a grant, given that of any of them, in an application."""
         own = self._given.get(subject, subject)

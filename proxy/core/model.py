@@ -81,6 +81,7 @@ class Cause(StrEnum):
     RESPONSE_TIMEOUT = "response_timeout"
     OVERLOADED = "overloaded"
     LEDGER_AWAY = "ledger_away"
+    CLOSED_BY_OPERATOR = "closed_by_operator"
     SHUTTING_DOWN = "shutting_down"
     PROXY_BUG = "proxy_bug"
 

@@ -89,6 +89,10 @@ class Recovery:
         self._until_s[scope] = max(until_s, self._until_s.pop(scope, until_s))  # at the end: the last to be forgotten
         forget_oldest(self._until_s, RECOVERING_MAX)
 
+    def go_on_from(self, before: Recovery) -> None:
+        """Take over which mailboxes recover: the settings have changed, they have not."""
+        self._until_s.update(before._until_s)
+
     def advice_for(self, ask: Ask, context: RequestContext, now_s: float) -> str:
         """Return what the caller should be told, in ASCII and without any name; empty where there is nothing."""
         concerned = self._concerned_by(ask, context, now_s)

@@ -18,18 +18,21 @@ class RetryBudget:
     Args:
         ratio: Tokens for each first attempt, 0.1 for a tenth of the traffic.
         now_s: The time.
+
+    Attributes:
+        ratio: As given; may be changed at any time.
     """
 
-    __slots__ = ("_ratio", "_seen_s", "_tokens")
+    __slots__ = ("_seen_s", "_tokens", "ratio")
 
     def __init__(self, ratio: float, now_s: float) -> None:
-        self._ratio = ratio
+        self.ratio = ratio
         self._tokens = CAP
         self._seen_s = now_s
 
     def deposit(self) -> None:
         """Count a first attempt."""
-        self._tokens += self._ratio
+        self._tokens += self.ratio
 
     def has_token(self, now_s: float) -> bool:
         """Tell whether one more repetition may be made."""

@@ -34,7 +34,7 @@ class Scope(StrEnum):
 class Source(StrEnum):
     """Where a wait comes from."""
 
-    UPSTREAM = "upstream"
+    RETRY_AFTER = "retry_after"
     DEFAULT = "default"
 
 
@@ -144,7 +144,7 @@ class Throttles:
             return None
         wait_us = math.ceil(row.wait_s(verdict.retry_after_s, roll=roll) * 1e6)
         opening = Opening(wait_us, math.ceil(row.cap_s * 1e6), round(row.growth * 100), str(verdict.cause), row.probes)
-        return Throttle(keys[row.closes[asks_for]], opening, Source.DEFAULT if verdict.retry_after_s is None else Source.UPSTREAM)
+        return Throttle(keys[row.closes[asks_for]], opening, Source.DEFAULT if verdict.retry_after_s is None else Source.RETRY_AFTER)
 
 
 def _window_row(values: Mapping[str, object], sources: Container[str], label: str) -> WindowRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from proxy.core.book import Admitted, Held, Receipt
+    from proxy.core.book import Admitted, Book, Held, Receipt
     from proxy.core.quota import Ask, Claim
     from proxy.core.window import Opening
 
@@ -15,7 +15,13 @@ class LedgerAwayError(Exception):
 
 
 class Ledger(Protocol):
-    """What the pipeline needs of a ledger. Only `admit` and `announced` may wait for anybody; the rest takes effect for this process at once."""
+    """What the pipeline needs of a ledger. Only `admit` and `announced` may wait for anybody; the rest takes effect for this process at once.
+
+    Attributes:
+        book: What this process knows: to be looked at, never changed.
+    """
+
+    book: Book
 
     async def admit(self, ask: Ask) -> Admitted | Held:
         """Book all that is asked, or nothing."""
@@ -32,8 +38,14 @@ class Ledger(Protocol):
     def release(self, ask: Ask) -> None:
         """Give the places in flight back; harmless where there are none."""
 
-    def open_window(self, scope: str, opening: Opening) -> int:
-        """Take in a throttling answer; returns for how many microseconds the scope is closed now."""
+    def open_window(self, scope: str, opening: Opening, application: str = "") -> int:
+        """Take in a throttling answer; returns for how many microseconds the scope is closed now.
+
+        `application` says whose the scope is, where nobody may have asked for it yet.
+        """
+
+    def sweep(self) -> None:
+        """Forget what holds nothing back any more; to be called every second or so."""
 
     async def announced(self) -> None:
         """Return when the windows opened here so far are known to all who share the ledger, or nobody can tell them. Never raises."""

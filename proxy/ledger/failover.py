@@ -49,11 +49,13 @@ class FailoverLedger:
 
     Attributes:
         state: Who counts now.
+        book: What this process knows.
         on_state_change: Told the new state and, where the server was lost, why.
     """
 
     def __init__(self, shared: SharedLedger, *, replicas: int, refuses: bool, probe_every_s: float = PROBE_EVERY_S) -> None:
         self.state = State.SHARED
+        self.book = shared.book
         self.on_state_change: Callable[[State, str], None] = lambda _state, _why: None
         self._shared = shared
         self._replicas = replicas

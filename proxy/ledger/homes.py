@@ -28,6 +28,10 @@ class Homes:
                 known[key] = application
         forget_oldest(known, REMEMBERED_MAX)
 
+    def note(self, key: str, application: str) -> None:
+        """Note whose one key is."""
+        self._applications[key] = application
+
     def of(self, key: str) -> str:
         """Return the application of a limit, a cap or a scope."""
         return self._applications.get(key, self._last)

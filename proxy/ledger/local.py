@@ -60,7 +60,7 @@ class LocalLedger:
         for cap in ask.caps:
             self.book.release(cap.key, ask.lease_id)
 
-    def open_window(self, scope: str, opening: Opening) -> int:
+    def open_window(self, scope: str, opening: Opening, application: str = "") -> int:  # noqa: ARG002 - all keys stand together here
         """Take in a throttling answer; returns for how many microseconds the scope is closed now."""
         closed_us = self.book.open_window(scope, opening, self._now_us())
         self.on_windows_changed()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,10 +44,14 @@ class SharedLedger:
 
     Attributes:
         mirror: What this process knows.
+        book: The same, in a form that can be read.
+        on_answered: Told how many seconds each admission's round trip took.
     """
 
     def __init__(self, pipe: Pipe, now_us: Callable[[], int], scripts: Scripts | None = None) -> None:
         self.mirror = Mirror(now_us)
+        self.book = self.mirror.book
+        self.on_answered: Callable[[float], None] = lambda _seconds: None
         self._pipe = pipe
         self._scripts = scripts or Scripts(script("admit"), script("correct"))
         self._corrections = Corrections(pipe, self._scripts)
@@ -61,7 +66,7 @@ class SharedLedger:
         """Book all that is asked, or nothing; raises AwayError where the server does not answer."""
         self._corrections.homes.remember(ask)
         entry_id = next(self._entry_ids)
-        sent = self._pipe.send(self._scripts.admit(ask, entry_id))
+        sent, sent_at = self._pipe.send(self._scripts.admit(ask, entry_id)), time.monotonic()
         try:
             reply = await asyncio.shield(sent)
         except asyncio.CancelledError:
@@ -70,6 +75,7 @@ class SharedLedger:
         except AwayError:
             self._undo(ask, entry_id, sent)
             raise
+        self.on_answered(time.monotonic() - sent_at)
         answer, closed = read_answer(ask, reply), self.mirror.closed(ask.scopes)
         if isinstance(answer.result, Held):
             if answer.opening is not None and not answer.result.probing:
@@ -114,8 +120,10 @@ class SharedLedger:
             self.mirror.book.release(cap.key, ask.lease_id)
         self._corrections.release(ask)
 
-    def open_window(self, scope: str, opening: Opening) -> int:
+    def open_window(self, scope: str, opening: Opening, application: str = "") -> int:
         """Take in a throttling answer; returns for how many microseconds the scope is closed now, as far as this process knows."""
+        if application:
+            self._corrections.homes.note(scope, application)
         closed_us = self.mirror.open_window(scope, opening)
         if not self._corrections.is_away:
             self._corrections.open_window(scope, opening, partial(self.mirror.learn_window, scope, opening))

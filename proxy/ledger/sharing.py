@@ -26,12 +26,14 @@ class Sharing(NamedTuple):
 
     Attributes:
         ledger: Whom to ask.
+        shared: The same while its server answers.
         knowledge: What all have learned about mailboxes.
         warning: To be called once at the start: returns in a sentence what an operator should look at, or nothing.
         close: To be called when nothing is admitted any more: returns when the last corrections have been sent, or cannot be.
     """
 
     ledger: FailoverLedger
+    shared: SharedLedger
     knowledge: SharedKnowledge
     warning: Callable[[], Awaitable[str]]
     close: Callable[[], Awaitable[None]]
@@ -40,7 +42,8 @@ class Sharing(NamedTuple):
 def make_shared_ledger(redis: Redis) -> Sharing:
     """Return a ledger on the server of the settings; needs a running loop once it is used. Nothing is sent before the first request."""
     pipe = Pipe(redis.url, redis.connect_timeout_ms / _MS, redis.command_timeout_ms / _MS)
-    ledger = FailoverLedger(SharedLedger(pipe, now_us), replicas=redis.replicas, refuses=redis.on_loss == "refuse")
+    shared = SharedLedger(pipe, now_us)
+    ledger = FailoverLedger(shared, replicas=redis.replicas, refuses=redis.on_loss == "refuse")
     pipe.on_away = ledger.lose
 
     async def warning() -> str:
@@ -51,7 +54,7 @@ def make_shared_ledger(redis: Redis) -> Sharing:
         ledger.close()
         await pipe.close()
 
-    return Sharing(ledger, SharedKnowledge(pipe, lambda: ledger.state is State.SHARED), warning, close)
+    return Sharing(ledger, shared, SharedKnowledge(pipe, lambda: ledger.state is State.SHARED), warning, close)
 
 
 async def eviction_warning(pipe: Pipe) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from proxy.settings.fields import FIELDS, SECTIONS, dotted
 from proxy.settings.kinds import MASK
+from proxy.telemetry.status import Setting
 
 if TYPE_CHECKING:
     from proxy.settings.fields import Field
@@ -24,6 +25,14 @@ def effective_toml(loaded: Loaded) -> str:
     A secret is masked, and its line is a comment as a whole, so that the text stays a valid configuration that sets no false secret.
     """
     return "\n".join(f"[{section}]\n{_section_lines(section, loaded)}" for section in SECTIONS)
+
+
+def effective(loaded: Loaded) -> list[Setting]:
+    """Return every setting in force, masked where it is secret."""
+    return [
+        Setting(*name, _toml(_masked(field, getattr(getattr(loaded.settings, name[0]), name[1]))), loaded.sources.get(name, "default"))
+        for name, field in FIELDS.items()
+    ]
 
 
 def _section_lines(section: str, loaded: Loaded) -> str:

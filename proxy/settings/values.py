@@ -13,7 +13,23 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from proxy.settings.kinds import MASK, ApiUrl, Bytes, BytesOrNone, CaFile, Count, File, Host, Port, ProxyUrl, Seconds, SecondsOrNone, Secret, Switch
+from proxy.settings.kinds import (
+    MASK,
+    ApiUrl,
+    Bytes,
+    BytesOrNone,
+    CaFile,
+    Count,
+    File,
+    Host,
+    Port,
+    ProxyUrl,
+    Seconds,
+    SecondsOrNone,
+    Secret,
+    Share,
+    Switch,
+)
 from proxy.settings.pacing import Identity, Limits, Patience, Providers, Redis, Retry, Windows
 
 # The public hosts by data region, as the official SDKs have them: nylas-python 6 `nylas/config.py` (v3), nylas-nodejs 6 `src/config.ts` (v2).
@@ -56,12 +72,12 @@ class Listen(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Admin(Struct, frozen=True, forbid_unknown_fields=True):
-    """The second listener: health and readiness.
+    """The second listener: health, metrics, the status page, and an operator's orders.
 
     Attributes:
         host: Address to bind.
         port: TCP port; 0 takes a free one.
-        token: Bearer token that everything but health and readiness asks for; empty asks for none.
+        token: Everything but health and readiness asks for it; empty asks for none, and switches orders off.
     """
 
     host: Host = "127.0.0.1"
@@ -143,10 +159,12 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         format: `auto` is `console` on a terminal and `json` elsewhere.
         level: The least severe level that is written.
+        successes: The share of requests answered below 400 that get a line; all others do.
     """
 
     format: Literal["auto", "json", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
+    successes: Share = 1.0
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,6 +20,9 @@ class LineWriter:
 
     A write per line costs more than everything else about it; a blocked pipe must not block requests. What a reader does not
     take is dropped and counted, and the count is the first line that gets through again.
+
+    Attributes:
+        dropped_lines: How many, since the start.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -27,6 +30,7 @@ class LineWriter:
         self._lines: list[bytes] = []
         self._held_bytes = 0
         self._dropped = 0
+        self.dropped_lines = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._blocks: queue.Queue[bytes | None] = queue.Queue(QUEUED_MAX_BLOCKS)
@@ -60,6 +64,7 @@ class LineWriter:
             self._blocks.put_nowait(b"".join(lines))
         except queue.Full:
             self._dropped += len(lines)
+            self.dropped_lines += len(lines)
         else:
             self._dropped = 0
 

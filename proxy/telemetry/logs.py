@@ -26,18 +26,41 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Log:
-    """Events and requests, written to standard output as JSON or, on a terminal, readable."""
+    """Events and requests, written to standard output as JSON or, on a terminal, readable.
 
-    def __init__(self, form: str, level: str, descriptor: int = 1) -> None:
+    Args:
+        form: `json`, `console`, or `auto`: the latter on a terminal.
+        level: The least severe level that is written.
+        descriptor: Where to.
+        successes: The share of requests answered below 400 that are written.
+
+    Attributes:
+        writer: What writes.
+        level: The least severe level that is written.
+        successes: As above; may be changed at any time.
+    """
+
+    def __init__(self, form: str, level: str, descriptor: int = 1, successes: float = 1.0) -> None:
         self._pretty = form == "console" or (form == "auto" and sys.stdout.isatty())
-        self._requests = _LEVELS[level] <= _LEVELS["info"]
+        self._console = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), sort_keys=False) if self._pretty else None
         self.writer = LineWriter(descriptor)
+        self.successes = successes
+        self._owed = 0.0
+        self.set_level(level)
+
+    def set_level(self, level: str) -> None:
+        """Write from this level on, from now on."""
+        self.level = level
+        self._requests = _LEVELS[level] <= _LEVELS["info"]
         self._events = structlog.wrap_logger(
             _Lines(self.writer),
             processors=[structlog.processors.add_log_level, _add_time, self._rendered],
             wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         )
-        self._console = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), sort_keys=False) if self._pretty else None
+
+    def detail(self, name: str, **facts: object) -> None:
+        """Something that only somebody who looks for it wants to know."""
+        self._events.debug(name, **facts)
 
     def event(self, name: str, **facts: object) -> None:
         """Something that an operator wants to know."""
@@ -54,29 +77,43 @@ class Log:
 
     def request(self, ended: RequestEnded) -> None:
         """The access line."""
-        if not self._requests:
+        if not self._requests or not self._is_due(ended):
             return
+        route = ended.route
         line = _AccessLine(
             time.time(),
             ended.status,
             ended.method,
-            ended.api,
-            ended.route,
-            ended.cause,
-            ended.origin,
-            ended.detail,
-            ended.advice,
+            route.api if route is not None else "-",
+            route.name if route is not None else "-",
             ended.request_id,
             ended.ended,
             ended.attempts,
             # Not round(): it formats and parses a decimal string, three times a microsecond here.
             int(ended.duration_s * 1e6) / 1e3,
             int(ended.waited_s * 1e6) / 1e3,
-            int(ended.would_hold_s * 1e6) / 1e3,
             int(ended.upstream_s * 1e6) / 1e3,
+            int(ended.own_s * 1e6) / 1e3,
             ended.sent_bytes,
+            ended.grant,
+            ended.cause,
+            ended.origin,
+            ended.detail,
+            ended.advice,
+            int(ended.would_hold_s * 1e6) / 1e3 if ended.would_hold_s else None,
+            ended.trace_id,
         )
         self.writer.write(self._line({"event": "request", **msgspec.structs.asdict(line)}) if self._pretty else _encode(line) + b"\n")
+
+    def _is_due(self, ended: RequestEnded) -> bool:
+        """Tell whether a request is written: of successes, the share that is asked for, evenly."""
+        if self.successes >= 1 or ended.cause is not None or not ended.status or ended.ended != "complete":
+            return True
+        self._owed += self.successes
+        if self._owed < 1:
+            return False
+        self._owed -= 1
+        return True
 
     def _rendered(self, _logger: object, _method: str, record: MutableMapping[str, Any]) -> bytes:
         if self._console is not None:
@@ -89,24 +126,29 @@ class Log:
         return f"{self._console(None, '', shown)}\n".encode()
 
 
-class _AccessLine(msgspec.Struct, tag_field="event", tag="request"):
+class _AccessLine(msgspec.Struct, tag_field="event", tag="request", omit_defaults=True):
+    """What has a default is left out where there is nothing to say."""
+
     ts: float
     status: int
     method: str
     api: str
     route: str
-    cause: str | None
-    origin: str | None
-    detail: str | None
-    advice: str | None
     request_id: str
     ended: str
     attempts: int
     duration_ms: float
     waited_ms: float
-    would_hold_ms: float
     upstream_ms: float
+    own_ms: float
     sent_bytes: int
+    grant: str = ""
+    cause: str | None = None
+    origin: str | None = None
+    detail: str | None = None
+    advice: str | None = None
+    would_hold_ms: float | None = None
+    trace_id: str | None = None
 
 
 class _Lines:

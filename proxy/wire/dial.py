@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
+from proxy.wire.certificates import expiry_of_peer
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -59,11 +61,13 @@ class Dialer:
     Attributes:
         origin: Where to.
         timeout_s: For TCP over all addresses, again for CONNECT, again for TLS.
+        certificate_ends_at: When the certificate ends that was shown last, in seconds since 1970; None where none was.
     """
 
     def __init__(self, origin: Origin, tls: ssl.SSLContext | None, proxy_url: str, timeout_s: float) -> None:
         self.origin = origin
         self.timeout_s = timeout_s
+        self.certificate_ends_at: float | None = None
         self._tls = tls if origin.scheme == "https" else None
         self._proxy = Origin.of(proxy_url) if proxy_url else None
         self._proxy_credentials = _basic_credentials(proxy_url)
@@ -103,9 +107,10 @@ class Dialer:
             if tls is None:
                 await loop.create_connection(lambda: protocol, sock=raw)
             else:
-                await loop.create_connection(
+                transport, _ = await loop.create_connection(
                     lambda: protocol, sock=raw, ssl=tls, server_hostname=self.origin.host, ssl_handshake_timeout=self.timeout_s
                 )
+                self.certificate_ends_at = expiry_of_peer(transport.get_extra_info("peercert") or {})
         except BaseException:
             raw.close()
             raise

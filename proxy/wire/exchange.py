@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.wire.body import Body
@@ -52,6 +53,7 @@ class Exchange:
         on_gone: Called once when the client leaves before the answer is complete.
         informed: An interim answer was passed on.
         answering: The answer's head has been given.
+        answered_at: When, as `started_at`; 0 before.
         closes: The connection ends after the answer.
         finished: The answer is complete, or will never be.
         cut: It will never be.
@@ -59,8 +61,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_answer_body", "_chunked", "_connection", "_may_continue", "_waiter", "answering", "body", "closes", "cut", "finished", "gone", "head",
-        "informed", "on_gone", "refusal", "sent_bytes", "started_at",
+        "_answer_body", "_chunked", "_connection", "_may_continue", "_waiter", "answered_at", "answering", "body", "closes", "cut", "finished",
+        "gone", "head", "informed", "on_gone", "refusal", "sent_bytes", "started_at",
     )  # fmt: skip
 
     def __init__(self, connection: ClientSide, head: RequestHead | None, refusal: Refusal | None, started_at: float) -> None:
@@ -76,6 +78,7 @@ class Exchange:
         self.gone = False
         self.on_gone: Callable[[], None] | None = None
         self.answering = False
+        self.answered_at = 0.0
         self.finished = False
         self.cut = False
         self.closes = refusal is not None
@@ -105,6 +108,7 @@ class Exchange:
         if self.finished or self.answering:
             raise RuntimeError("an exchange is answered once")
         self.answering = True
+        self.answered_at = time.monotonic()
         if self.gone:
             self._finish()
             if isinstance(body, Body):

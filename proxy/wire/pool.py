@@ -66,6 +66,10 @@ class Pool:
         self._open.discard(connection)
         self._leave_place(connection)
 
+    def connections(self) -> dict[str, int]:
+        """Return how many connections are open, by whether they carry a request now."""
+        return {"busy": len(self._open) - len(self._idle), "idle": len(self._idle)}
+
     def sweep(self, now: float) -> None:
         """End what has taken too long."""
         for connection in list(self._open):

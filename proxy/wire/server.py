@@ -66,6 +66,11 @@ class Server:
         if not self._connections and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 
+    def connections(self) -> dict[str, int]:
+        """Return how many connections are open, by whether they carry a request now."""
+        busy = sum(connection.is_busy for connection in self._connections)
+        return {"busy": busy, "idle": len(self._connections) - busy}
+
     def sweep(self, now: float) -> None:
         """End what has taken too long."""
         for connection in list(self._connections):

@@ -59,6 +59,11 @@ class ServerConnection(asyncio.Protocol):
         self.served = 0
         self.has_place = False
 
+    @property
+    def is_busy(self) -> bool:
+        """It carries a request now."""
+        return bool(self._queue)
+
     # asyncio's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

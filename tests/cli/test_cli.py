@@ -13,13 +13,13 @@ import pytest
 
 from proxy import __version__, cli
 from proxy.cli import main
-from proxy.settings import Log, Settings
+from proxy.settings import Loaded, Log, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECTIONS = "listen, admin, upstream, patience, retry, limits, providers, windows, redis, identity, bodies, log"
-COMMANDS = "serve, check-config, explain, routes, simulate, demo, healthcheck"
+COMMANDS = "serve, check-config, explain, routes, simulate, demo, status, healthcheck"
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +51,9 @@ def process(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_serve_runs_the_app_with_the_settings_and_returns_its_status(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     served = []
 
-    def serve(settings: Settings) -> int:
-        served.append(settings)
+    def serve(loaded: Loaded, reread: Callable[[], Loaded]) -> int:
+        assert reread() == loaded
+        served.append(loaded.settings)
         return 7
 
     stand_in(monkeypatch, "proxy.app", serve=serve)
@@ -105,7 +106,7 @@ def test_check_config_warns_on_standard_error(monkeypatch: pytest.MonkeyPatch, c
     assert capsys.readouterr().err == "warning: admin.host: 0.0.0.0 is reachable from other machines without admin.token\n"
 
 
-@pytest.mark.parametrize("command", ["serve", "check-config", "healthcheck"])
+@pytest.mark.parametrize("command", ["serve", "check-config", "status", "healthcheck"])
 def test_wrong_settings_end_a_command_with_all_mistakes_and_status_2(command: str, tmp_path: Path) -> None:
     config = tmp_path / "p.toml"
     config.write_text("[log]\nlevel = 1\n[lug]")
@@ -190,7 +191,7 @@ def test_serving_imports_neither_the_simulator_nor_the_demo_nor_aiohttp_by_itsel
     program = f"""
 import sys, types
 app = types.ModuleType("proxy.app")
-app.serve = lambda settings: print(*sys.modules) or 0
+app.serve = lambda loaded, reread: print(*sys.modules) or 0
 sys.modules["proxy.app"] = app
 from {cli.__name__} import main
 sys.exit(main(["serve"]))"""

@@ -158,7 +158,7 @@ def test_without_a_named_time_the_default_of_the_cause_counts(
 def test_a_named_time_counts_between_floor_and_cap(cause: Cause, asked: Asked, named_s: float, expected_s: float) -> None:
     throttle = closed(cause, asked, named_s)
     assert throttle
-    assert (throttle.wait_s, throttle.source) == (expected_s, Source.UPSTREAM)
+    assert (throttle.wait_s, throttle.source) == (expected_s, Source.RETRY_AFTER)
 
 
 def test_randomness_comes_on_top_a_second_for_nylas_a_tenth_or_half_a_minute_else() -> None:

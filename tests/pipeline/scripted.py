@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 from unittest.mock import Mock, patch
 
 from builders import a_context, the_catalogue, the_classifier, the_handbook
+from secrecy.collected import keep_error, keep_told
 
 from proxy import gate as gates
 from proxy.core.decide import RetryPolicy
+from proxy.core.events import Event
 from proxy.core.model import Cause
 from proxy.core.normalise import MAY_HAVE_HAPPENED, MAY_HAVE_HAPPENED_UNDER_KEY
 from proxy.core.outcome import TransportFailure
@@ -20,8 +22,10 @@ from proxy.core.retry_budget import RetryBudget
 from proxy.egress import own_fields, waiting_fields
 from proxy.errand import Errand
 from proxy.patience import Patience, PatienceLimits
-from proxy.pipeline import Knowledge, Pipeline, Relay, Told
+from proxy.pipeline import Knowledge, Pipeline
+from proxy.result import Relay, Told
 from proxy.settings import Settings
+from proxy.telemetry.observers import Observers
 from proxy.trip import Retrying
 from proxy.wire.body import Body
 from proxy.wire.call import Response
@@ -149,18 +153,20 @@ class Way:
 
     def __init__(self, settings: Settings, upstream: ScriptedUpstream, roll: float) -> None:
         loop = asyncio.get_running_loop()
-        self.upstream, self.log = upstream, Mock()
+        self.upstream, self.log, self.told = upstream, Mock(), list[Any]()
+        self.observers = Observers(self.log)
+        self.observers.add(dict.fromkeys(get_args(Event), self.told.append))
         with patch.object(gates, "now_us", lambda: round(loop.time() * 1e6)):
-            self.gate = gates.make_gate(settings, the_catalogue(), self.log)
+            self.gate = gates.make_gate(settings, the_catalogue(), self.observers)
         self.admission, self.turnstile = self.gate.admission, self.gate.admission._turnstile
-        self.book = self.admission._ledger.book  # type: ignore[attr-defined]  # of a local ledger
+        self.book = self.admission._ledger.book
         self.kept = KeptMemory(_KEPT_MAX_BYTES)
         patience = Patience(PatienceLimits(settings.patience.default_s, settings.patience.max_s, settings.patience.client_timeout_s))
         retry = settings.retry
         policy, budget = RetryPolicy(retry.max_attempts, retry.initial_s, retry.cap_s), RetryBudget(retry.budget_ratio, loop.time())
         retrying = Retrying(policy, budget, retry.idempotency_keys, lambda: roll, loop.time)
         knowledge = Knowledge(the_classifier(), the_handbook(), _KEPT_MAX_BYTES)
-        self.pipeline = Pipeline(self.admission, upstream, knowledge, patience, retrying)  # type: ignore[arg-type]
+        self.pipeline = Pipeline(self.admission, upstream, knowledge, patience, retrying, self.observers.tell)  # type: ignore[arg-type]
         self.gate.discover(self.pipeline)
 
     def errand(self, target: bytes, method: str = "GET", body: bytes = b"", **fields: str) -> Errand:
@@ -210,6 +216,7 @@ class Way:
 
 async def _heard(errand: Errand, result: Relay | Told) -> Heard:
     if isinstance(result, Told):
+        keep_error(result.origin, result.answer.body)
         return Heard(result.answer.status, (*result.answer.fields, *waiting_fields(errand)), json.loads(result.answer.body))
     head, verdict = result.response.head, result.verdict
     data, _ = await result.response.body.read(_KEPT_MAX_BYTES)
@@ -222,6 +229,7 @@ async def a_way(*script: Says | Fails | Crashes, settings: Settings | None = Non
     """The way through a scripted upstream; in the end nothing may be left of what went along it."""
     way = Way(settings or Settings(), ScriptedUpstream(*script, connect_s=connect_s), roll)
     yield way
+    keep_told([*way.told, *way.log.mock_calls])
     await way.assert_nothing_leaks()
 
 

@@ -165,7 +165,7 @@ async def test_two_grants_with_one_address_have_their_own_providers_and_windows_
         bob = READ.replace(b"ada", b"bob")
         way.upstream.known = {LOOK_UP: a_grant("google"), b"/v3/grants/bob": a_grant("ews", id="bob")}
         assert (await ask(way), await ask(way, bob)) == (200, 200)
-        identity, mailboxes = way.admission._identity, way.admission._mailboxes
+        identity, mailboxes = way.gate.identity, way.gate.mailboxes
         assert [mailboxes.provider_of(identity.grant(name)) for name in (b"ada", b"bob")] == ["google", "ews"]
         way.upstream.script = [exchange_throttle()]
         assert [await ask(way, target) for target in (bob, bob, BY_ID, BY_ADDRESS)] == [429, 429, 200, 200]
@@ -182,7 +182,7 @@ async def test_an_address_that_two_applications_know_is_a_mailbox_of_each() -> N
         assert await ask(way, BY_ADDRESS) == 200
         way.upstream.known[b"/v3/grants/Ada%40x.example"] = a_grant("imap", id="bob")
         assert await ask(way, BY_ADDRESS, authorization=other) == 200
-        identity, mailboxes = way.admission._identity, way.admission._mailboxes
+        identity, mailboxes = way.gate.identity, way.gate.mailboxes
         context = a_context(BY_ADDRESS)
         subjects = [identity.who(context, token.encode()).subject for token in (TOKEN, other)]
         assert subjects == [identity.grant(name) for name in (b"ada", b"bob")]
@@ -196,7 +196,7 @@ async def test_what_settings_say_of_an_address_stays_when_nylas_gives_it_to_anot
         way.upstream.known = {b"/v3/grants/Ada%40x.example": a_grant("google"), LOOK_UP: a_grant("google")}
         for _ in range(2):
             assert (await ask(way, BY_ADDRESS), await ask(way)) == (200, 200)
-        identity = way.admission._identity
+        identity = way.gate.identity
         assert identity.who(a_context(BY_ADDRESS), TOKEN.encode()).subject == identity.grant(b"carol")
         assert identity.who(a_context(BY_ID), TOKEN.encode()).subject == identity.grant(b"ada")
         assert look_ups(way, of=(b"/v3/grants/Ada%40x.example",)) == [0.0]
@@ -208,14 +208,14 @@ async def test_the_provider_that_settings_tell_of_an_address_is_not_that_of_anot
     async with a_way(settings=settings) as way:
         way.upstream.known[LOOK_UP] = a_grant("google")
         await ask(way)
-        assert way.admission._mailboxes.provider_of(way.admission._identity.grant(b"ada")) == "google"
+        assert way.gate.mailboxes.provider_of(way.gate.identity.grant(b"ada")) == "google"
 
 
 @fast_forwarded
 async def test_an_answer_that_tells_gmail_units_tells_the_provider() -> None:
     async with a_way(Says(200, {}, ((b"Nylas-Gmail-Quota-Usage", b"5"),))) as way:
         await ask(way)
-        assert way.admission._mailboxes.provider_of(way.admission._identity.grant(b"ada")) == "google"
+        assert way.gate.mailboxes.provider_of(way.gate.identity.grant(b"ada")) == "google"
 
 
 @fast_forwarded
@@ -224,7 +224,7 @@ async def test_an_account_of_v2_is_looked_up_as_the_credentials_own() -> None:
         way.upstream.known[b"/account"] = Says(200, {"id": "a", "provider": "icloud", "email_address": "ada@x.example"})
         assert [await ask(way, b"/send", "POST") for _ in range(3)] == [200, 200, 429]
         assert len(look_ups(way)) == 1
-        identity = way.admission._identity
+        identity = way.gate.identity
         assert identity.grant(b"a") == identity.named(b"a")
 
 

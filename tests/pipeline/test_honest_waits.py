@@ -31,7 +31,7 @@ def paced_for_a_minute(gate: Gate) -> None:
 
 
 def a_waiter(line: str, cost: int = 1) -> Waiter:
-    return Waiter(of_line(line, cost=cost), 1000.0)
+    return Waiter(of_line(line, cost=cost), 0.0, 1000.0)
 
 
 def test_who_comes_before_one_that_was_called_asks_in_its_place() -> None:

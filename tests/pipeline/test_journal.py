@@ -23,6 +23,7 @@ from proxy.ledger.journal import load, rows_of, save
 from proxy.ledger.journal_writer import JournalWriter
 from proxy.settings import Settings
 from proxy.settings.pacing import Windows
+from proxy.telemetry.observers import Observers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -219,14 +220,14 @@ async def test_a_closed_mailbox_stays_closed_over_a_restart(path: Path) -> None:
 async def test_what_is_wrong_with_the_journal_stands_in_the_log(path: Path) -> None:
     save(path, [{}])
     log = Mock()
-    make_gate(Settings(windows=Windows(journal=str(path))), the_catalogue(), log)
+    make_gate(Settings(windows=Windows(journal=str(path))), the_catalogue(), Observers(log))
     ((event,), facts) = log.warning.call_args
     assert (event, "is damaged" in facts["message"]) == ("windows.warning", True)
 
 
 async def test_an_identity_key_that_was_not_written_whole_is_made_anew(path: Path) -> None:
     path.with_name("windows.json.key").touch()
-    make_gate(Settings(windows=Windows(journal=str(path))), the_catalogue(), Mock())
+    make_gate(Settings(windows=Windows(journal=str(path))), the_catalogue(), Observers(Mock()))
 
 
 def test_an_opening_survives_whole(path: Path) -> None:

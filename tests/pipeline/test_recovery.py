@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.fast_time import fast_forwarded
 from pipeline.scripted import READ, SEND, Says, a_way, exchange_throttle, nylas_error
-from proxy.record import request_ended
+from proxy.record import Ending, request_ended
 from proxy.settings import Settings
 from proxy.settings.pacing import Limits, Patience
 
@@ -175,12 +175,12 @@ async def test_the_record_names_the_advice_that_was_given() -> None:
     async with a_way(exhausted()) as way:
         await way.ask(READ, patience="0")
         await asyncio.sleep(WINDOW_S)
-        exchange = Mock(gone=False, cut=False, started_at=0.0, sent_bytes=0)
+        exchange = Mock(gone=False, cut=False, started_at=0.0, answered_at=0.0, sent_bytes=0, head=None)
         for target, advised in ((LIST, True), (READ, False)):
             errand = way.errand(target)
             await way.pipeline.run(errand)
             way.pipeline.leave(errand)
-            recorded = request_ended(exchange, errand.context, errand, 200, None, b"", None).advice
+            recorded = request_ended(exchange, errand.context, errand, Ending(200)).advice
             assert (recorded or "").startswith("list_limit: ask for limit=20") is advised
             assert (recorded is None) is not advised
-        assert request_ended(exchange, None, None, 400, None, b"", None).advice is None
+        assert request_ended(exchange, None, None, Ending(400)).advice is None

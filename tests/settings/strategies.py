@@ -124,7 +124,11 @@ SETTINGS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "buffered_max_bytes": BYTES,
         "refuse_empty_put": st.booleans(),
     },
-    "log": {"format": st.sampled_from(["auto", "json", "console"]), "level": st.sampled_from(["debug", "info", "warning", "error"])},
+    "log": {
+        "format": st.sampled_from(["auto", "json", "console"]),
+        "level": st.sampled_from(["debug", "info", "warning", "error"]),
+        "successes": st.floats(0, 1),
+    },
 }
 FILES = {("listen", "tls_certificate"), ("listen", "tls_key"), ("upstream", "ca_file"), ("windows", "journal"), ("identity", "key_file")}
 AT_MOST = [("patience", "default_s", 10, "max_s", 60), ("retry", "initial_s", 0.5, "cap_s", 20)]

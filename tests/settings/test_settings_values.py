@@ -71,7 +71,7 @@ CONTRACT: dict[str, dict[str, object]] = {
         "buffered_max_bytes": 268435456,
         "refuse_empty_put": True,
     },
-    "log": {"format": "auto", "level": "info"},
+    "log": {"format": "auto", "level": "info", "successes": 1.0},
 }
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxy.core.events import RequestEnded
-from proxy.core.model import Cause, Origin
+from proxy.core.model import Api, Cause, Origin, Route
 from proxy.telemetry.logs import Log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+MESSAGES = Route("messages", Api.V3, frozenset(), "", "messages", {})
 ENDED = RequestEnded(
     request_id='id-"1"',
-    api="v3",
-    route="messages",
+    route=MESSAGES,
     method="GET",
     status=429,
     cause=Cause.RATE_LIMIT_NYLAS,
@@ -25,12 +25,19 @@ ENDED = RequestEnded(
     detail="what we said",
     advice="what we advised",
     ended="complete",
+    normalised=True,
+    grant="6f2c",
+    provider=None,
     attempts=1,
     duration_s=0.0123456,
     waited_s=0.0021,
     would_hold_s=1.5,
     upstream_s=0.01,
+    own_s=0.0002,
     sent_bytes=12,
+    trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
+    traceparent=None,
+    ended_at=5.0,
 )
 
 
@@ -67,6 +74,9 @@ def test_a_request_is_one_json_object_on_one_line(written: tuple[int, Callable[[
         "waited_ms": 2.1,
         "would_hold_ms": 1500.0,
         "upstream_ms": 10.0,
+        "own_ms": 0.2,
+        "grant": "6f2c",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
         "sent_bytes": 12,
     }
 

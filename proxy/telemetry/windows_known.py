@@ -1,0 +1,86 @@
+"""Which throttle windows this process knows of, since when, and who named their time: tells when one opens and when it is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from proxy.core import events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxy.core.book import Book
+    from proxy.core.window import ThrottleWindow
+
+ELSEWHERE: Final = "elsewhere"
+OPERATOR: Final = "operator"
+_US_PER_S: Final = 1e6
+
+
+class Known(NamedTuple):
+    """What is known of an open window.
+
+    Attributes:
+        cause: The class of the last answer that made it longer.
+        source: Who named that.
+        since: When this process heard of it first, in seconds of the monotonic clock.
+    """
+
+    cause: str
+    source: str
+    since: float
+
+
+class WindowsKnown:
+    """Watches them.
+
+    Args:
+        book: Where they stand.
+        now_s: The monotonic clock.
+        tell: Told of each that opens, and of each that is over.
+
+    Attributes:
+        known: Those that are open, by their scopes.
+    """
+
+    def __init__(self, book: Book, now_s: Callable[[], float], tell: Callable[[events.Event], None]) -> None:
+        self.known: dict[str, Known] = {}
+        self._book = book
+        self._now_s = now_s
+        self._tell = tell
+
+    def takers(self) -> Mapping[type[Any], Callable[[Any], None]]:
+        """Return what is done with each kind of event."""
+        return {events.Throttled: self._throttled}
+
+    def _throttled(self, throttled: events.Throttled) -> None:
+        if throttled.scope:
+            self._note(throttled.scope, throttled.cause, throttled.source, throttled.closed_s)
+
+    def closed_by_hand(self, scope: str, cause: str, closed_s: float) -> None:
+        """An operator has closed a scope, or closed it for longer."""
+        self._note(scope, cause, OPERATOR, closed_s)
+
+    def sweep(self, _now: float) -> None:
+        """Look which have opened elsewhere, and which are over; to be called when the ledger has swept."""
+        windows = self._book.windows
+        for scope, window in windows.items():
+            if scope not in self.known and is_open(window):
+                self._note(scope, window.opening.cause, ELSEWHERE, (window.closes_at_us - window.seen_us) / _US_PER_S)
+        for scope, known in list(self.known.items()):
+            if scope not in windows or not is_open(windows[scope]):
+                del self.known[scope]
+                level, _, grant = scope.partition(":")
+                self._tell(events.WindowClosed(level, grant, known.cause, self._now_s() - known.since))
+
+    def _note(self, scope: str, cause: str, source: str, closed_s: float) -> None:
+        before = self.known.get(scope)
+        self.known[scope] = Known(str(cause), source, self._now_s() if before is None else before.since)
+        if before is None:
+            level, _, grant = scope.partition(":")
+            self._tell(events.WindowOpened(level, grant, str(cause), source, closed_s))
+
+
+def is_open(window: ThrottleWindow) -> bool:
+    """Tell whether a window still holds back, be it for a probe; as things were when the ledger looked at it last."""
+    return window.reopened_at_us is None and not window.is_over()
