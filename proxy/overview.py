@@ -108,7 +108,6 @@ class Overview:
 
     def _traffic(self, readings: Readings) -> Traffic:
         last = self._parts.recent.minute.last()
-        own, upstream = (last.percentiles(what, 0.5, 0.99) for what in ("own", "upstream"))
         failing = [
             Failing(cause, origin, per_s, self._parts.causes[cause].meaning, cause in THROTTLES) for cause, origin, per_s in last.failing()
         ]
@@ -122,10 +121,10 @@ class Overview:
             last.per_s("retries"),
             last.per_s("throttled"),
             last.per_s("refused"),
-            own[0],
-            own[1],
-            upstream[0],
-            upstream[1],
+            last.own_s(0.5),
+            last.own_s(0.99),
+            last.upstream_s(0.5),
+            last.upstream_s(0.99),
             last.history(),
             failing[:SHOWN_MAX],
             readings.in_flight,

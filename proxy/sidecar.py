@@ -30,6 +30,7 @@ from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.observers import Observers
 from proxy.telemetry.readings import Exposition, Readings
 from proxy.telemetry.recent import watch
+from proxy.telemetry.tallies import Tallies
 from proxy.telemetry.windows_known import is_open
 from proxy.wire.certificates import expires_at
 from proxy.wire.server import Server
@@ -88,11 +89,12 @@ class Sidecar:
         self.status = Overview(of_page).status
 
     def _observe(self, loop: asyncio.AbstractEventLoop) -> None:
-        metrics = Metrics(self.registry)
+        metrics, tallies = Metrics(self.registry), Tallies(self.registry)
+        self.observers.add(tallies.takers())
         self._lines = EventLines(self.log, loop.time)
         self.observers.add(metrics.takers())
         self.observers.add(self._lines.takers())
-        self._recent = watch(self.observers, self.gate.ledger.book, time.monotonic)
+        self._recent = watch(self.observers, tallies, self.gate.ledger.book, time.monotonic)
         self.observers.add({LedgerChanged: self._note_ledger})
         self.lag = LoopLag(metrics.loop_lagged)
         self.exposition = Exposition(self.registry, self.readings)

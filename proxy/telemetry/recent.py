@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from proxy.core.book import Book
     from proxy.telemetry.observers import Observers
+    from proxy.telemetry.tallies import Tallies
 
 
 class Recent(NamedTuple):
@@ -33,19 +34,21 @@ class Recent(NamedTuple):
 
     def sweep(self, now: float) -> None:
         """To be called every second or so, when the ledger has swept."""
+        self.minute.sweep(now)
         self.windows.sweep(now)
         self.grants.sweep(now)
 
 
-def watch(observers: Observers, book: Book, now_s: Callable[[], float]) -> Recent:
+def watch(observers: Observers, tallies: Tallies, book: Book, now_s: Callable[[], float]) -> Recent:
     """Begin to watch.
 
     Args:
         observers: Where events are told.
+        tallies: What is counted of every request.
         book: Where windows stand.
         now_s: The monotonic clock.
     """
-    recent = Recent(Minute(now_s), Grants(now_s), WindowsKnown(book, now_s, observers.tell), Refusals(now_s))
+    recent = Recent(Minute(tallies, now_s), Grants(now_s), WindowsKnown(book, now_s, observers.tell), Refusals(now_s))
     for each in (recent.minute, recent.grants, recent.windows, recent.refusals):
         observers.add(each.takers())
     return recent
