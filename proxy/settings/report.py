@@ -13,10 +13,11 @@ from proxy.settings.kinds import MASK
 from proxy.telemetry.status import Setting
 
 if TYPE_CHECKING:
-    from proxy.settings.fields import Field
+    from proxy.settings.fields import Field, Name
     from proxy.settings.source import Loaded
 
 _URLS: Final = {"proxy_url", "redis_url"}
+_NAME_MAILBOXES: Final = frozenset({("providers", "known"), ("providers", "aliases")})
 
 
 def effective_toml(loaded: Loaded) -> str:
@@ -28,11 +29,15 @@ def effective_toml(loaded: Loaded) -> str:
 
 
 def effective(loaded: Loaded) -> list[Setting]:
-    """Return every setting in force, masked where it is secret."""
-    return [
-        Setting(*name, _toml(_masked(field, getattr(getattr(loaded.settings, name[0]), name[1]))), loaded.sources.get(name, "default"))
-        for name, field in FIELDS.items()
-    ]
+    """Return every setting in force for others than its author: masked where it is secret, and of tables that name mailboxes the size alone."""
+    values = ((name, getattr(getattr(loaded.settings, name[0]), name[1])) for name in FIELDS)
+    return [Setting(*name, _for_others(name, value), loaded.sources.get(name, "default")) for name, value in values]
+
+
+def _for_others(name: Name, value: object) -> str:
+    if name in _NAME_MAILBOXES and isinstance(value, dict):
+        return f"{len(value)} mailboxes" if len(value) != 1 else "1 mailbox"
+    return _toml(_masked(FIELDS[name], value))
 
 
 def _section_lines(section: str, loaded: Loaded) -> str:

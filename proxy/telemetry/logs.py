@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import structlog
 
 from proxy.telemetry.line_writer import LineWriter
+from proxy.telemetry.structlog_alone import structlog
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from proxy.settings import Settings, load, read
-from proxy.settings.report import effective_toml
+from proxy.settings.report import effective, effective_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,3 +58,15 @@ def test_a_name_beyond_ascii_is_printed_for_any_terminal(tmp_path: Path) -> None
     assert printed.isascii()
     (tmp_path / "printed.toml").write_text(printed)
     assert load(tmp_path / "printed.toml", {}) == load(config, {})
+
+
+def test_what_others_see_of_the_settings_names_no_mailbox_and_no_secret(tmp_path: Path) -> None:
+    config = tmp_path / "p.toml"
+    tables = 'providers.known = { "ann@example.com" = "google" }\nproviders.aliases = { "bob@example.com" = "b-1", "b2" = "b-1" }\n'
+    config.write_text(f'admin.token = "s3cret"\n{tables}')
+    shown = {(one.section, one.key): one for one in effective(read(config, {}))}
+    assert shown["providers", "known"].value == "1 mailbox"
+    assert shown["providers", "aliases"].value == "2 mailboxes"
+    assert (shown["admin", "token"].value, shown["admin", "token"].source) == ('"***"', f"{config}:1")
+    assert (shown["log", "level"].value, shown["log", "level"].source) == ('"info"', "default")
+    assert not any(word in one.value for one in shown.values() for word in ("s3cret", "ann@", "bob@"))
