@@ -1,12 +1,14 @@
-"""Writes the reference pages `errors.md`, `routes.md` and `configuration.md` from the data and settings that drive the proxy.
+"""Writes the reference pages and the Grafana dashboard from the data, settings and descriptions that drive the proxy.
 
-`python3 dev.py docs` runs it after a change in `proxy/facts` or `proxy/settings`; a test says when it was forgotten.
+`python3 dev.py docs` runs it after a change in `proxy/facts`, `proxy/settings`, `proxy/telemetry/metric_table.py` or `config/grafana`; a test says
+when it was forgotten.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +18,12 @@ from proxy.core.entries import Entry, Kind
 from proxy.explain import origin_of
 from proxy.route_list import row_of
 from proxy.settings.fields import FIELDS, SECTIONS, VARIABLES
+from proxy.telemetry.metric_table import METRICS, PREFIX
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "config"))  # operators look for the dashboard there, and it is no part of the package
+
+from grafana.dashboard import as_json  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +31,8 @@ if TYPE_CHECKING:
     from proxy.core.handbook import Handbook
     from proxy.core.model import Route
     from proxy.settings.fields import Field
+    from proxy.telemetry.metric_table import Metric
 
-FOLDER: Final = Path(__file__).resolve().parent
 _NOTE: Final = "<!-- Made by `python3 dev.py docs`; change the data, not this page. -->"
 _ABOUT_ERRORS: Final = """\
 What `nylas-proxy explain WORD...` says. The proxy puts the same texts into `proxy.meaning` and `proxy.solution` of error bodies; where a request that
@@ -36,6 +44,44 @@ _ABOUT_SETTINGS: Final = """\
 Read from the file that `--config` or the variable `NYLAS_PROXY_CONFIG` names, and from the environment, which wins.
 [config/proxy.toml](../config/proxy.toml) holds all defaults with comments; `nylas-proxy check-config` names every mistake and prints what is in force
 and where it comes from."""
+_ABOUT_METRICS: Final = """\
+On the admin listener under `/metrics`, as text for Prometheus or as OpenMetrics, whichever is asked for. Times are seconds, sizes bytes. Labels
+come from bounded sets: a hundred thousand grants add no series. Which grants are heavy or throttled is on the status page, by hash.
+
+[prometheus.yml](../config/prometheus/prometheus.yml) is a scrape example, [rules.yml](../config/prometheus/rules.yml) holds the alerts that
+[alerts.md](alerts.md) explains. [nylas-proxy.json](../config/grafana/nylas-proxy.json) is a dashboard: in Grafana choose Dashboards, New, Import.
+It needs what rules.yml records. The tests have a real Prometheus run every expression of dashboard and alerts; the dashboard has not been opened in
+Grafana (it is written for schema version 42, that of Grafana 12.2)."""
+_LABELS: Final = {
+    "api": "`v3`, `v2`; `-` for a request that was not understood",
+    "route": "a name of [routes.md](routes.md), `other`; `-` as above",
+    "method": "`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`, `other`",
+    "status": "as answered, `0` where the caller left before; of an attempt without an answer the cause, or `caller_left`",
+    "cause": "a cause of [errors.md](errors.md#causes); `none`",
+    "origin": "`proxy`, `nylas`, `provider`, `network`; `none`",
+    "ended": "`cut`, `caller_left`",
+    "level": "whose limit or window it is: `application`, `grant`, `sends` (of a grant); `-` where it closes nothing, or has no level",
+    "source": "`retry_after` (upstream named the time), `default` (the proxy's table), `operator`",
+    "by": "`limit`, `in_flight` (a cap), `window`; of a hold also `turn` (behind others of its line); of a refusal also `room` (too many wait), "
+    "`ledger` (it is away, and `redis.on_loss` is `refuse`)",
+    "name": "of the limit or cap, as `nylas-proxy explain` knows it, or the cause of the window; `-`",
+    "result": "`applied`, `refused`",
+    "version": "of nylas-proxy",
+    "python": "its version",
+    "loop": "`uvloop`, `asyncio`",
+    "side": "`client`, `v3`, `v2`",
+    "state": "of a connection `busy`, `idle`; of the ledger `local`, `shared`, `local-safe`, `rejoining`",
+    "certificate": "`listen`, `v3`, `v2`",
+}
+_OF_THE_PROCESS: Final = {
+    "process_cpu_seconds_total": "CPU time, user and system. Its rate is the share of one core.",
+    "process_resident_memory_bytes": "Memory in use.",
+    "process_virtual_memory_bytes": "Address space; says little.",
+    "process_open_fds": "Open files and connections.",
+    "process_max_fds": "How many the system allows.",
+    "process_start_time_seconds": "When it started, in seconds since 1970. Changes are restarts.",
+    "python_gc_objects_collected_total": "And its neighbours: the work of Python's garbage collector, by generation.",
+}
 _LEGEND: Final = """\
 *Family*: what is counted together against a limit of Nylas. *Must not be repeated*: the methods whose repetition would do harm, and what it would do;
 nothing there means that a repetition is harmless. *idempotency key*: Nylas recognises a repetition by the request's `Idempotency-Key`. *long-lived*:
@@ -136,6 +182,22 @@ def _default(struct: type[Any], key: str) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
+def metrics_page() -> str:
+    """Return the page of all metrics."""
+    table = _table(("Name", "Kind", "Labels", "What it says, and what to do with it"), map(_metric_cells, METRICS))
+    process = _table(("Name", "What it says"), ((f"`{name}`", says) for name, says in _OF_THE_PROCESS.items()))
+    named = {label for metric in METRICS for label in metric.labels}
+    labels = _table(("Label", "Values"), ((f"`{label}`", says) for label, says in _LABELS.items() if label in named))
+    buckets = ((f"`{PREFIX}{metric.name}`", ", ".join(f"{bound:g}" for bound in metric.buckets)) for metric in METRICS if metric.buckets)
+    bounds = _table(("Histogram", "Upper bounds of its buckets, in seconds"), buckets)
+    parts = (f"## Metrics\n\n{table}", f"## Of the process\n\n{process}", f"## Labels\n\n{labels}", f"## Buckets\n\n{bounds}")
+    return f"# Metrics\n\n{_NOTE}\n\n{_ABOUT_METRICS}\n\n" + "\n".join(parts)
+
+
+def _metric_cells(metric: Metric) -> tuple[str, ...]:
+    return f"`{PREFIX}{metric.name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.help
+
+
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(_lines(head, rows))
 
@@ -145,9 +207,15 @@ def _lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
         yield "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |\n"
 
 
-PAGES: Final[dict[str, Callable[[], str]]] = {"errors.md": errors_page, "routes.md": routes_page, "configuration.md": configuration_page}
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/errors.md": errors_page,
+    "docs/routes.md": routes_page,
+    "docs/configuration.md": configuration_page,
+    "docs/metrics.md": metrics_page,
+    "config/grafana/nylas-proxy.json": as_json,
+}
 
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
-        (FOLDER / name).write_text(page(), encoding="utf-8")
+        (ROOT / name).write_text(page(), encoding="utf-8")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from proxy.waiter import Waiter
 
 SHOWN_MAX: Final = 50
+_HOLDING: Final = frozenset({"closed", "probing"})
 LOOKED_AT_MAX: Final = 20_000
 """So many keys of limits are looked at: more would hold up requests."""
 
@@ -86,8 +87,8 @@ class Overview:
             sorted(_waiting(waiters, parts.now_s()), key=lambda one: -one.requests),
             readings.queue_bytes,
             sorted(windows, key=lambda one: -one.closes_in_s)[:SHOWN_MAX],
-            sum(window.state != "recovering" for window in windows),
-            self._grants({window.grant for window in windows if window.state != "recovering"}),
+            len(windows),
+            self._grants({window.grant for window in windows if window.state in _HOLDING}),
             self._usage(),
             [self._refusal(*one) for one in parts.recent.refusals.latest()],
             parts.settings(),

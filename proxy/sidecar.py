@@ -31,7 +31,7 @@ from proxy.telemetry.observers import Observers
 from proxy.telemetry.readings import Exposition, Readings
 from proxy.telemetry.recent import watch
 from proxy.telemetry.tallies import Tallies
-from proxy.telemetry.windows_known import is_open
+from proxy.telemetry.windows_known import holds_back
 from proxy.wire.certificates import expires_at
 from proxy.wire.server import Server
 
@@ -143,8 +143,9 @@ class Sidecar:
         """Look at everything that changes."""
         loop, waiting = asyncio.get_running_loop(), self.gate.turnstile.waiting
         windows: dict[tuple[str, str], int] = {}
+        at_us = now_us()
         for scope, window in self.gate.ledger.book.windows.items():
-            if is_open(window):
+            if holds_back(window, at_us):
                 kind = (window.opening.cause, scope.partition(":")[0])
                 windows[kind] = windows.get(kind, 0) + 1
         memory_bytes, open_files = _process()

@@ -115,7 +115,7 @@ class HoldEnded(NamedTuple):
     """A request that had to wait for admission waits no longer; or would have had to, where limits are only observed.
 
     Attributes:
-        by: `limit`, `in_flight`, `window`.
+        by: `limit`, `in_flight`, `window`, or `turn`: it stood behind others of its line, and nothing more was known.
         name: The limit's or the cap's name, or the cause of the window.
         level: `application`, `grant`, `sends`.
         wait_s: How long it waited.

@@ -75,7 +75,7 @@ EVENTS: Final = (
     ),
     Metric(
         "holds_total", "counter",
-        "Requests that had to wait to be admitted, by what held them: a limit, a cap (in_flight) or a throttle window, and its name.",
+        "Requests that had to wait to be admitted, by what held them: a limit, a cap (in_flight), a throttle window, and its name; or others (turn).",
         ("by", "name", "level"),
     ),
     Metric(

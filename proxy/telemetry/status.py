@@ -228,7 +228,7 @@ class Status(Struct, frozen=True):
         waiting: For what requests wait, the most first.
         waiting_bytes: What their bodies take in memory.
         windows: Throttle windows, those that stay closed longest first; at most 50.
-        windows_open: How many there are.
+        windows_open: How many there are, shown or not.
         grants: The heaviest and the throttled ones, at most 50 of each kind: the throttled first.
         limits: Usage of limits, the fullest first; at most 50.
         refusals: The latest first; at most 50.

@@ -81,6 +81,11 @@ class WindowsKnown:
             self._tell(events.WindowOpened(level, grant, str(cause), source, closed_s))
 
 
+def holds_back(window: ThrottleWindow, now_us: int) -> bool:
+    """Tell whether a window holds requests back now: it is closed, or somebody probes. One that waits for its probe lets the next request go."""
+    return is_open(window) and (now_us < window.closes_at_us or (bool(window.probe_id) and now_us < window.probe_until_us))
+
+
 def is_open(window: ThrottleWindow) -> bool:
-    """Tell whether a window still holds back, be it for a probe; as things were when the ledger looked at it last."""
+    """Tell whether a window has not reopened yet; as things were when the ledger looked at it last."""
     return window.reopened_at_us is None and not window.is_over()

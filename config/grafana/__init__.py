@@ -1,0 +1,1 @@
+"""The Grafana dashboard `nylas-proxy.json`, and the description that it is made from."""
