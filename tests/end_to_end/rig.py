@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
+from secrecy.collected import keep_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -42,6 +43,8 @@ class Rig:
     async def call(self, method: str, path: str, *, through: int = 0, headers: dict[str, str] | None = None, **more: Any) -> Answer:
         async with self._session.request(method, self._proxies[through] + path, headers={**HEADERS, **(headers or {})}, **more) as answer:
             body = await answer.read()
+            if answer.status >= 400:
+                keep_error(answer.headers.get("X-Nylas-Proxy-Origin"), body)
             return Answer(answer.status, dict(answer.headers), json.loads(body) if answer.status >= 400 else {})
 
     async def seen(self, report: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 from hypothesis import settings
+from secrecy.collected import keep_keys
 
 from ledger.relay import Relay
 from proxy.ledger.local import now_us
@@ -98,6 +99,8 @@ class Server:
 
     def kill(self) -> None:
         if self.process is not None:
+            with contextlib.suppress(redis.RedisError), redis.Redis(port=self.port, socket_timeout=1) as client:
+                keep_keys(client)
             self.process.kill()
             self.process.wait()
             self.process = None
@@ -129,6 +132,7 @@ def session_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
 def server(session_server: Server) -> Server:
     """The session's, empty."""
     with session_server.client() as client:
+        keep_keys(client)
         client.flushall()
     return session_server
 

@@ -7,6 +7,8 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from secrecy.collected import keep_error
+
 from wire import process
 from wire.cases import GET, HOST
 from wire.origin import OK, Origin, Received
@@ -115,6 +117,7 @@ def running(settings: Settings, directory: Path, *, origin: Origin | None = None
 
 def problem(response: Response) -> dict[str, Any]:
     """The body of an error, checked for the one shape that every error has (superset body and `proxy` object)."""
+    keep_error((response.value(b"x-nylas-proxy-origin") or b"").decode(), response.body)
     assert response.status >= 400
     assert response.value(b"content-type") == b"application/json"
     assert response.value(b"content-length") == b"%d" % len(response.body)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from proxy.wire.certificates import expires_at, expiry_of_peer
 
 AUTHORITY = trustme.CA()
-SOON = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(minutes=5)
+SOON = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(days=1)
 ENDS = {
     "soon": SOON,
     "long ago": dt.datetime(2020, 1, 1, tzinfo=dt.UTC),

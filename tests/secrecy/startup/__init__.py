@@ -1,0 +1,1 @@
+"""On PYTHONPATH of every process that a test starts, see `sitecustomize`."""
