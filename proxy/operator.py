@@ -37,20 +37,24 @@ class Operator:
         self._reread = reread
         self._stop = stop
         self._systemd = systemd
-        self._reloading: asyncio.Task[Reloaded] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._reloading: set[asyncio.Task[Reloaded]] = set()
 
     def reload_now(self) -> None:
         """Read the settings once more, beside everything else: what SIGHUP means."""
-        self._reloading = asyncio.get_running_loop().create_task(self.reload())
+        task = asyncio.get_running_loop().create_task(self.reload())
+        self._reloading.add(task)  # the loop alone would let it be collected
+        task.add_done_callback(self._reloading.discard)
 
     async def reload(self) -> Reloaded:
         """Read the settings once more. Those that take effect at once, do; with a mistake among them all stays as it was."""
-        self._systemd.reloading(int(time.monotonic() * _US_PER_S))
-        try:
-            reloaded = await self._reload()
-        finally:
-            self._systemd.reloaded()
-        self._sidecar.observers.tell(reloaded)
+        async with self._one_at_a_time:  # else an older reading could come in later than a newer one
+            self._systemd.reloading(int(time.monotonic() * _US_PER_S))
+            try:
+                reloaded = await self._reload()
+            finally:
+                self._systemd.reloaded()
+            self._sidecar.observers.tell(reloaded)
         return reloaded
 
     async def _reload(self) -> Reloaded:
