@@ -128,7 +128,7 @@ async def _drain(sidecar: Sidecar, timeout_s: float) -> None:
     await sidecar.gate.close()
     for pool in sidecar.pools.values():
         pool.close()
-    sidecar.lag.stop()
+    sidecar.finish()
     log.event("proxy.stopped", refused_requests=left)
 
 

@@ -168,6 +168,7 @@ class Lines:
             del self._lines[waiter.line]
         elif was_head:
             following = line.head()
+            following.behind = waiter.last_held or waiter.behind
             if key in self._rows:
                 self._join_row(following, key, waiter)
             else:

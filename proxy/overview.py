@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from proxy.admission import Admission
+    from proxy.core.book import Held
     from proxy.core.events import Refused
     from proxy.core.model import CauseText
     from proxy.core.window import ThrottleWindow
@@ -76,7 +77,7 @@ class Overview:
         """Return how things are. Takes milliseconds, and more where thousands of requests wait."""
         parts = self._parts
         readings = parts.readings()
-        waiters = list(parts.turnstile.waiters())
+        waiters = [(waiter, parts.turnstile.held_by(waiter)) for waiter in parts.turnstile.waiters()]
         windows = list(self._windows(waiters))
         return Status(
             __version__,
@@ -133,8 +134,8 @@ class Overview:
             others,
         )
 
-    def _windows(self, waiters: Sequence[Waiter]) -> Iterator[Window]:
-        held = Counter(waiter.last_held.key for waiter in waiters if waiter.last_held is not None and waiter.last_held.by is HeldBy.WINDOW)
+    def _windows(self, waiters: Sequence[tuple[Waiter, Held | None]]) -> Iterator[Window]:
+        held_by = Counter(held.key for _, held in waiters if held is not None and held.by is HeldBy.WINDOW)
         now_us, now_s, known_of = self._parts.now_us(), time.monotonic(), self._parts.recent.windows.known
         for scope, window in self._parts.ledger.book.windows.items():
             level, _, grant = scope.partition(":")
@@ -151,7 +152,7 @@ class Overview:
                 window.length_us / US_PER_S,
                 known.source if known is not None else ELSEWHERE,
                 now_s - known.since if known is not None else 0.0,
-                held[scope],
+                held_by[scope],
             )
 
     def _grants(self, closed: set[str]) -> list[Grant]:
@@ -220,10 +221,9 @@ def _state(window: ThrottleWindow, now_us: int) -> str:
     return "probing" if window.probe_id and now_us < window.probe_until_us else "waiting"
 
 
-def _waiting(waiters: Sequence[Waiter], now_s: float) -> Iterator[Waiting]:
+def _waiting(waiters: Sequence[tuple[Waiter, Held | None]], now_s: float) -> Iterator[Waiting]:
     groups: defaultdict[tuple[str, str, str], list[Waiter]] = defaultdict(list)
-    for waiter in waiters:
-        held = waiter.last_held
+    for waiter, held in waiters:
         groups[("turn", "-", "-") if held is None else what_holds(waiter.ask, held)].append(waiter)
     for (by, name, level), group in groups.items():
         known_s = [waiter.until - now_s for waiter in group if waiter.last_held is not None and is_known(waiter.last_held)]

@@ -104,6 +104,11 @@ class Sidecar:
         of_wire = (self.server.sweep, *[pool.sweep for pool in self.pools.values()])
         return (*of_wire, self.gate.sweep, self._recent.sweep, self._lines.sweep, self.exposition.sweep)
 
+    def finish(self) -> None:
+        """Tell what is still to be told: the end has come."""
+        self.lag.stop()
+        self._lines.finish()
+
     def adopt(self, loaded: Loaded) -> None:
         """Go by other settings: those that take effect at once, do; the rest stays as it was, here and in what is shown."""
         settings = loaded.settings

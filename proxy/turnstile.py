@@ -68,7 +68,7 @@ class Turnstile:
     Attributes:
         room: As given; may be replaced at any time.
         waiting: How many wait, and how many bytes they hold.
-        waiters: Tells all of them.
+        waiters, held_by: Tell all of them, and what holds one or the head of its line.
     """
 
     def __init__(self, ledger: Ledger, room: Room, reach: Reach = HERE) -> None:
@@ -82,6 +82,7 @@ class Turnstile:
         self._suspended: Counter[str] = Counter()
         self._loop = asyncio.get_running_loop()
         self._forecast = Forecast(ledger, self._lines, self._metronomes, self._loop.time)
+        self.held_by = self._forecast.held_by
         self.waiting = Room(0, 0)
 
     async def enter(self, ask: Ask, patience_s: float, held_bytes: int = 0) -> Entered | TurnedAway:
@@ -109,7 +110,7 @@ class Turnstile:
         except BaseException:
             self._leave(waiter, held_bytes, served=False)
             raise
-        held = self._forecast.held_by(waiter)
+        held = waiter.last_held or waiter.behind or self.held_by(waiter)
         self._leave(waiter, held_bytes, served=isinstance(result_or_refusal, Admitted))
         waited_s = 0.0 if early is not None else self._loop.time() - started_at
         if isinstance(result_or_refusal, TurnedAway):

@@ -24,6 +24,7 @@ class Waiter:
         row: The key of what holds it, once it is the head of its line; or empty.
         held: What the ledger last said to it, or to the one whose place it took; None when it is to ask.
         last_held: The same, kept when it is to ask.
+        behind: What held those before it in its line, as far as it was not held itself.
         until: When that is worth another question.
         latest_at: By when it must go although others go ahead of it; None where nobody may.
         asked_at: When it asked the ledger last.
@@ -32,7 +33,7 @@ class Waiter:
         call: What to wake it by.
     """
 
-    __slots__ = ("ask", "asked_at", "began_at", "call", "deadline", "follows", "held", "is_called", "last_held", "latest_at", "line", "row", "until")
+    __slots__ = ("ask", "asked_at", "began_at", "behind", "call", "deadline", "follows", "held", "is_called", "last_held", "latest_at", "line", "row", "until")
 
     def __init__(self, ask: Ask, began_at: float, deadline: float) -> None:
         self.ask = ask
@@ -42,6 +43,7 @@ class Waiter:
         self.row = ""
         self.held: Held | None = None
         self.last_held: Held | None = None
+        self.behind: Held | None = None
         self.until = 0.0
         self.latest_at: float | None = None
         self.asked_at = 0.0

@@ -5,6 +5,7 @@ A burst is told at once and then, as long as it lasts, every ten seconds with a 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from proxy.core import events
@@ -52,6 +53,10 @@ class EventLines:
             events.LedgerChanged: lambda it: self._log.warning("ledger.state", state=it.state, why=it.why),
             events.Reloaded: self._reloaded,
         }
+
+    def finish(self) -> None:
+        """Tell what bursts have added, at the end."""
+        self.sweep(math.inf)
 
     def sweep(self, now: float) -> None:
         """Tell what bursts have added; forget those that are over."""

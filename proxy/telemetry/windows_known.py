@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ELSEWHERE: Final = "elsewhere"
 OPERATOR: Final = "operator"
 _US_PER_S: Final = 1e6
+_SAME_S: Final = 0.05
 
 
 class Known(NamedTuple):
@@ -24,11 +25,13 @@ class Known(NamedTuple):
         cause: The class of the last answer that made it longer.
         source: Who named that.
         since: When this process heard of it first, in seconds of the monotonic clock.
+        until: When it ends, by the same clock.
     """
 
     cause: str
     source: str
     since: float
+    until: float
 
 
 class WindowsKnown:
@@ -74,8 +77,9 @@ class WindowsKnown:
                 self._tell(events.WindowClosed(level, grant, known.cause, self._now_s() - known.since))
 
     def _note(self, scope: str, cause: str, source: str, closed_s: float) -> None:
-        before = self.known.get(scope)
-        self.known[scope] = Known(str(cause), source, self._now_s() if before is None else before.since)
+        before, now_s = self.known.get(scope), self._now_s()
+        if before is None or now_s + closed_s > before.until + _SAME_S:  # what is no longer than the window says nothing about it
+            self.known[scope] = Known(str(cause), source, now_s if before is None else before.since, now_s + closed_s)
         if before is None:
             level, _, grant = scope.partition(":")
             self._tell(events.WindowOpened(level, grant, str(cause), source, closed_s))

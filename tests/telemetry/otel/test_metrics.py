@@ -13,6 +13,7 @@ from otel.ended import a_request, tell
 from otel.receiver import Receiver, as_dict, by_name
 from proxy.telemetry.metric_table import EVENTS, PREFIX
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.tallies import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,8 +60,9 @@ def lines_of_exposition(registry: CollectorRegistry) -> dict[Key, float]:
 
 
 def test_every_number_is_the_one_that_the_exposition_shows(registry: CollectorRegistry, pushed: Callable[[], dict[str, Metric]]) -> None:
-    metrics = Metrics(registry)
-    tell(metrics.takers(), a_request(duration_s=0.3), a_request(duration_s=70.0), a_request(duration_s=700.0), a_request(status=500, ended="cut"))
+    requests = (a_request(duration_s=0.3), a_request(duration_s=70.0), a_request(duration_s=700.0), a_request(status=500, ended="cut"))
+    for counts in (Metrics(registry), Tallies(registry)):
+        tell(counts.takers(), *requests)
     Gauge("in_flight", "Now.", ("side",), registry=registry).labels("a").set(2.5)
     expected = lines_of_exposition(registry)
     assert lines_of(pushed()) == expected
