@@ -33,7 +33,10 @@ class Waiter:
         call: What to wake it by.
     """
 
-    __slots__ = ("ask", "asked_at", "began_at", "behind", "call", "deadline", "follows", "held", "is_called", "last_held", "latest_at", "line", "row", "until")
+    __slots__ = (
+        "ask", "asked_at", "began_at", "behind", "call", "deadline", "follows", "held", "is_called",
+        "last_held", "latest_at", "line", "row", "until",
+    )  # fmt: skip
 
     def __init__(self, ask: Ask, began_at: float, deadline: float) -> None:
         self.ask = ask

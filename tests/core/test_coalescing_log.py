@@ -206,3 +206,13 @@ def test_who_goes_ahead_renews_the_newest_entry_and_the_first_waits_for_that() -
     desk.look(9)
     assert desk.wait_us(2) == 2551
     assert [desk.log.lets_pass(1, 2, within_us, 4) for within_us in (2559, 2560)] == [False, True]
+
+
+@given(traffic("force", "give back"), st.data())
+def test_what_will_be_used_at_a_later_time_is_told_without_letting_that_time_pass(history: Traffic, data: st.DataObject) -> None:
+    desk = played(history)
+    after_us = data.draw(st.one_of(pauses_us(history.window_us), st.integers(0, 2 * history.window_us)))
+    before = desk.log.entries(), desk.log.used
+    assert desk.log.used_at(desk.clock_us + after_us) == desk.after(after_us).log.used
+    assert (desk.log.entries(), desk.log.used) == before
+    assert desk.log.used_at(desk.clock_us) == desk.log.used

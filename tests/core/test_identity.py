@@ -286,3 +286,9 @@ def test_nothing_shows_a_token_or_a_name(token: bytes, grant: bytes, application
         assert token.hex() not in shown
         assert repr(token)[2:-1] not in shown
         assert repr(grant)[2:-1] not in shown
+
+
+@pytest.mark.parametrize(("applications", "is_sole"), [("single", True), ("credential", False), ({fingerprint(TOKEN): "shop"}, False)])
+def test_there_is_a_sole_application_where_settings_say_so_alone(applications: Applications, is_sole: bool) -> None:
+    sole = Identity(KEY, applications=applications).sole_application
+    assert sole == (application("/v3/webhooks", BEARER, applications) if is_sole else None)

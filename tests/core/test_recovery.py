@@ -245,3 +245,20 @@ def test_a_mistake_in_a_row_is_named(changes: dict[str, Any], complaint: str) ->
     with pytest.raises(ValueError) as refusal:
         the_recovery([{**A_ROW, **changes}])
     assert complaint in str(refusal.value)
+
+
+@pytest.mark.parametrize(("now_s", "recovers"), [(69.9, True), (70.0, False)])
+def test_under_other_settings_a_mailbox_goes_on_recovering_for_as_long_as_it_would_have(now_s: float, recovers: bool) -> None:
+    other = the_recovery(lasts_s=5.0, spacing_s=3.0, list_items=20)
+    other.go_on_from(begun())
+    assert (is_spaced(other, now_s=now_s), is_advised(other, now_s=now_s)) == (recovers, recovers)
+    assert not is_spaced(other, now_s=20.0, subject="another")
+
+
+def test_what_has_begun_under_other_settings_may_be_prolonged_and_is_the_oldest_to_be_forgotten() -> None:
+    other = the_recovery()
+    other.go_on_from(begun())
+    other.begin(GOOGLE, context(MAIL), "grant:g", 40.0)
+    assert is_spaced(other, now_s=99.0)
+    other.begin(GOOGLE, context(MAIL), "grant:g", 10.0)
+    assert is_spaced(other, now_s=99.0)
