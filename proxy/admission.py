@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from proxy.asking import Asking
 from proxy.core.book import Admitted
@@ -21,13 +22,12 @@ from proxy.turnstile import Entered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.asking import Rules
     from proxy.core.book import Receipt
     from proxy.core.events import Event
-    from proxy.core.identity import Identity
     from proxy.core.model import Verdict
     from proxy.core.quota import Ask
     from proxy.errand import Errand
-    from proxy.known import Rulebook
     from proxy.ledger import Ledger
     from proxy.mailboxes import Mailboxes
     from proxy.turned_away import TurnedAway
@@ -39,24 +39,6 @@ RENEW_S: Final = 10.0
 
 _ACTUAL_COSTS: Final = {Unit.GMAIL_UNIT: b"nylas-gmail-quota-usage", Unit.PROVIDER_REQUEST: b"nylas-provider-request-count"}
 _LEDGER_AWAY: Final = Problem(503, Cause.LEDGER_AWAY, "the shared ledger is away, and redis.on_loss says to refuse", retry_after_s=1.0)
-
-
-class Rules(NamedTuple):
-    """What admission goes by.
-
-    Attributes:
-        identity: Who is who.
-        rulebook: What counts against what, which answers close which doors, what holds for mailboxes that recover.
-        now_s: The loop's time.
-        headroom: By how much windows are stretched, as a share.
-        enforces: False only observes: nothing waits, nothing is refused.
-    """
-
-    identity: Identity
-    rulebook: Rulebook
-    now_s: Callable[[], float]
-    headroom: float
-    enforces: bool
 
 
 class Admission:
@@ -81,6 +63,7 @@ class Admission:
         self._mailboxes = mailboxes
         self._tell = tell
         self._in_flight: set[Errand] = set()
+        self._limit_providers: dict[str, str | None] = {SPACING: "google"}
         self._asking = Asking(rules.identity, mailboxes, rules.now_s, rules.rulebook)
         self.adopt(rules)
 
@@ -90,7 +73,7 @@ class Admission:
         if rulebook is not before:
             rulebook.recovery.go_on_from(before.recovery)
         self.rulebook = self._asking.rulebook = rulebook
-        self._limit_providers = {limit.name: limit.provider for limit in rulebook.limits} | {SPACING: "google"}
+        self._limit_providers |= {limit.name: limit.provider for limit in rulebook.limits}  # who asked before may be held by one of another profile
         self._late_share = rules.headroom / (1 + rules.headroom) / 2  # the other half is for the journey
         self.enforces = rules.enforces
 
@@ -116,7 +99,12 @@ class Admission:
                 errand.would_hold_s = max(errand.would_hold_s, would_hold_s)
                 self._tell(hold_ended(ask, result, would_hold_s, enforced=False))
             return None
-        entered = await self._turnstile.enter(ask, patience_s, errand.body.held_max_bytes())
+        began_at = self._now_s()
+        try:
+            entered = await self._turnstile.enter(ask, patience_s, errand.body.held_max_bytes())
+        except asyncio.CancelledError:
+            errand.waited_s += self._now_s() - began_at  # its caller has left
+            raise
         if entered.waited_s:
             self._note_hold(errand, ask, entered)
         if not isinstance(entered, Entered):
@@ -165,13 +153,12 @@ class Admission:
         if ask is None:
             return
         self._mailboxes.told_by(errand, ask, head)
-        if admitted is None:
-            return
         units = 0
-        for claim, receipt in zip(ask.claims, admitted.receipts, strict=True):
+        receipts = admitted.receipts if admitted is not None else (None,) * len(ask.claims)  # where limits are only observed
+        for claim, receipt in zip(ask.claims, receipts, strict=True):
             told = head.index.get(_ACTUAL_COSTS.get(claim.unit, b""), b"")
             cost = int(told[:9]) if told.isdigit() else claim.cost
-            if cost != claim.cost:
+            if receipt is not None and cost != claim.cost:
                 self._settle(receipt, cost)
             if claim.unit is Unit.GMAIL_UNIT:
                 units = cost  # the same for each of its limits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from proxy.errand import Errand
     from proxy.known import Rulebook
     from proxy.mailboxes import Mailboxes
+
+
+class Rules(NamedTuple):
+    """What admission goes by.
+
+    Attributes:
+        identity: Who is who.
+        rulebook: What counts against what, which answers close which doors, what holds for mailboxes that recover.
+        now_s: The loop's time.
+        headroom: By how much windows are stretched, as a share.
+        enforces: False only observes: nothing waits, nothing is refused.
+    """
+
+    identity: Identity
+    rulebook: Rulebook
+    now_s: Callable[[], float]
+    headroom: float
+    enforces: bool
 
 
 class Asking:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from proxy import known
-from proxy.admission import Admission, Rules
+from proxy.admission import Admission
+from proxy.asking import Rules
 from proxy.core.events import LedgerAnswered, LedgerChanged
 from proxy.core.identity import KEY_MAX_BYTES, KEY_MIN_BYTES, Identity
 from proxy.core.limits import Tuning
@@ -99,8 +100,9 @@ def make_gate(settings: Settings, catalogue: Catalogue, observers: Observers) ->
     admission = Admission(ledger, turnstile, _rules(settings, catalogue, identity, now_s), mailboxes, observers.tell)
 
     def adopt(other: Settings) -> None:
+        rules = _rules(other, catalogue, identity, now_s)  # or nothing at all, where an override is impossible
         turnstile.room = _room(other)
-        admission.adopt(_rules(other, catalogue, identity, now_s))
+        admission.adopt(rules)
 
     def sweep(_now: float) -> None:
         ledger.sweep()

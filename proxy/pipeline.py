@@ -203,10 +203,12 @@ class Pipeline:
         trip.note(again)
         self._tell(Retried(errand.context.route, cause, again.wait_s, again.counts))
         if again.wait_s:
-            errand.waited_s += again.wait_s
-            began_at = time.monotonic()
-            await asyncio.sleep(again.wait_s)
-            errand.note("backoff", began_at, time.monotonic(), cause)
+            began_at, began_s = time.monotonic(), self._loop.time()
+            try:
+                await asyncio.sleep(again.wait_s)
+            finally:
+                errand.waited_s += min(again.wait_s, self._loop.time() - began_s)  # less where its caller leaves
+                errand.note("backoff", began_at, time.monotonic(), cause)
 
     def _told_error(self, errand: Errand, response: Response, reading: Reading, *, may_have_happened: bool) -> Relay | Told:
         verdict = reading.verdict

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from proxy.errand import Errand
     from proxy.wire.exchange import Exchange
 
-_TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context, section 3.2: version, trace id, parent id, flags."""
 
 

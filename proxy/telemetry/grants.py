@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COUNTED_MAX: Final = 2000
 THROTTLED_MAX: Final = 500
 FADES_S: Final = 60.0
+_LEAST: Final = 1 / FADES_S
 
 
 class Throttles(NamedTuple):
@@ -39,6 +40,7 @@ class Grants:
         self._now_s = now_s
         self._counts: dict[str, float] = {}
         self._floor = 0.0
+        self._fadings = 0
         self._faded_at = now_s()
         self.throttled: dict[str, Throttles] = {}
 
@@ -69,13 +71,15 @@ class Grants:
         now_s = self._now_s()
         if now_s - self._faded_at >= FADES_S:
             self._faded_at = now_s
+            self._fadings += 1
             self._floor /= 2
             self._counts = {grant: count / 2 for grant, count in self._counts.items() if count >= 1}
 
     def heaviest(self, at_most: int) -> list[tuple[str, float]]:
         """Return the grants that ask the most, with their requests a minute."""
         # What is asked evenly, a minute's worth at a time, and halved each minute adds up to between one and two minutes' worth.
-        share = 1 + min(1.0, (self._now_s() - self._faded_at) / FADES_S)
+        # Less of it in the first minutes, before as much has been asked.
+        share = max(_LEAST, 1 - 0.5**self._fadings + min(1.0, (self._now_s() - self._faded_at) / FADES_S))
         ranked = sorted(self._counts.items(), key=lambda item: -item[1])
         return [(grant, count / share) for grant, count in ranked[:at_most]]
 

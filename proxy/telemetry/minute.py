@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from proxy.core import events
 from proxy.core.outcome import THROTTLES
-from proxy.telemetry.tallies import OWN_S, REQUEST_S, added
+from proxy.telemetry.tallies import OWN, REQUEST, added
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,8 +31,8 @@ class Totals(NamedTuple):
         at: That moment, in seconds of the monotonic clock.
         counts: Of `requests`, `errors`, `attempts`, `retries`, `throttled`, `refused`.
         failing: Errors by cause and origin.
-        own: Requests by the proxy's own time: the places of `OWN_S`.
-        upstream: Attempts by their time: the places of `REQUEST_S`.
+        own: Requests by the proxy's own time: the places of `OWN`.
+        upstream: Attempts by their time: the places of `REQUEST`.
     """
 
     at: float
@@ -120,11 +120,11 @@ class LastMinute:
 
     def own_s(self, share: float) -> float | None:
         """Return a percentile of the proxy's own time; None where nothing passed."""
-        return _percentile(self._last.own - self._first.own, OWN_S, share)
+        return _percentile(self._last.own - self._first.own, OWN.bounds_s, share)
 
     def upstream_s(self, share: float) -> float | None:
         """Return a percentile of upstream's time; None where nothing was asked."""
-        return _percentile(self._last.upstream - self._first.upstream, REQUEST_S, share)
+        return _percentile(self._last.upstream - self._first.upstream, REQUEST.bounds_s, share)
 
 
 def _percentile(counted: Counter[int], bounds_s: tuple[float, ...], share: float) -> float | None:

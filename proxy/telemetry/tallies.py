@@ -6,10 +6,11 @@ A request meets five counts. As objects of the client library they cost 3.5 micr
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.utils import floatToGoString
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 Kind = tuple[str, int, "Cause | None", "Origin | None"]
 """Method, status, cause and origin of a request that is over."""
 
-STEPS: Final = 4
-_BELOW: Final = 16
+_RATIO: Final = 1.15
+_BEYOND: Final = 16
 _METHODS: Final = {method: method for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 _NONE: Final = "none"
 _NOT_UNDERSTOOD: Final = ("-", "-")
@@ -39,48 +40,62 @@ TALLIED: Final = ("requests_total", "upstream_attempts_total", "request_seconds"
 _TABLE: Final = {metric.name: metric for metric in EVENTS}
 
 
-def finer(bounds_s: Sequence[float]) -> tuple[float, ...]:
-    """Return bounds between bounds, in even proportions: percentiles want them closer than metrics can afford."""
-    edges = (bounds_s[0] / _BELOW, *bounds_s)
-    return tuple(
-        above if step == STEPS else below * (above / below) ** (step / STEPS) for below, above in pairwise(edges) for step in range(1, STEPS + 1)
-    )
+class Scale(NamedTuple):
+    """Where counts stand.
+
+    Attributes:
+        bounds_s: Upper bounds in seconds, each at most 15 % above the one before: percentiles want them closer than metrics can afford.
+        ends: The places of those that are the metric's.
+    """
+
+    bounds_s: tuple[float, ...]
+    ends: tuple[int, ...]
+
+
+def finer(metrics_s: Sequence[float]) -> Scale:
+    """Return the metric's bounds with others between, below and above them."""
+    bounds_s: list[float] = []
+    ends = []
+    for below, above in pairwise((metrics_s[0] / _BEYOND, *metrics_s, metrics_s[-1] * _BEYOND)):
+        steps = math.ceil(math.log(above / below) / math.log(_RATIO))
+        bounds_s += [below * (above / below) ** (step / steps) for step in range(1, steps)]
+        ends.append(len(bounds_s))
+        bounds_s.append(above)  # exactly: it is a label
+    return Scale(tuple(bounds_s), tuple(ends[:-1]))
 
 
 class Durations:
     """How long things took.
 
     Attributes:
-        bounds_s: The upper bounds of its counts, in seconds; every fourth is one of the metric's.
-        counts: One more than bounds.
+        counts: One more than the bounds of its scale.
         sum_s: All together.
     """
 
-    __slots__ = ("bounds_s", "counts", "sum_s")
+    __slots__ = ("_bounds_s", "_ends", "counts", "sum_s")
 
-    def __init__(self, bounds_s: tuple[float, ...]) -> None:
-        self.bounds_s = bounds_s
-        self.counts = [0] * (len(bounds_s) + 1)
+    def __init__(self, scale: Scale) -> None:
+        self._bounds_s, self._ends = scale
+        self.counts = [0] * (len(scale.bounds_s) + 1)
         self.sum_s = 0.0
 
     def note(self, seconds: float) -> None:
         """Count one."""
-        self.counts[bisect_left(self.bounds_s, seconds)] += 1
+        self.counts[bisect_left(self._bounds_s, seconds)] += 1
         self.sum_s += seconds
 
     def buckets(self) -> list[tuple[str, float]]:
         """Return the metric's bounds, each with what lies below it."""
         sums = list(accumulate(self.counts))
-        ends = range(STEPS - 1, len(self.bounds_s), STEPS)
-        return [*((_le(self.bounds_s[end]), sums[end]) for end in ends), ("+Inf", sums[-1])]
+        return [*((_le(self._bounds_s[end]), sums[end]) for end in self._ends), ("+Inf", sums[-1])]
 
 
 def _le(bound_s: float) -> str:
     return str(floatToGoString(bound_s))  # type: ignore[no-untyped-call]  # as the library itself writes bounds
 
 
-REQUEST_S: Final = finer(_TABLE["request_seconds"].buckets)
-OWN_S: Final = finer(_TABLE["overhead_seconds"].buckets)
+REQUEST: Final = finer(_TABLE["request_seconds"].buckets)
+OWN: Final = finer(_TABLE["overhead_seconds"].buckets)
 
 
 class OfRoute:
@@ -93,8 +108,8 @@ class OfRoute:
         self.name = name
         self.requests: dict[Kind, int] = {}
         self.attempts: dict[tuple[int, str | None], int] = {}
-        self.seconds = Durations(REQUEST_S)
-        self.upstream = Durations(REQUEST_S)
+        self.seconds = Durations(REQUEST)
+        self.upstream = Durations(REQUEST)
         self.own = own
 
 
@@ -127,7 +142,7 @@ class Tallies:
         found = self._by_id.get(id(route))
         if found is None:
             api, name = (str(route.api), route.name) if route is not None else _NOT_UNDERSTOOD
-            own = self.own.setdefault(api, Durations(OWN_S))
+            own = self.own.setdefault(api, Durations(OWN))
             found = self._by_id[id(route)] = OfRoute(api, name, own)
         return found
 
