@@ -136,7 +136,8 @@ class Overview:
 
     def _windows(self, waiters: Sequence[tuple[Waiter, Held | None]]) -> Iterator[Window]:
         held_by = Counter(held.key for _, held in waiters if held is not None and held.by is HeldBy.WINDOW)
-        now_us, now_s, known_of = self._parts.now_us(), time.monotonic(), self._parts.recent.windows.known
+        now_us, now_s = self._parts.now_us(), time.monotonic()
+        known_of = self._parts.recent.windows.past | self._parts.recent.windows.known
         for scope, window in self._parts.ledger.book.windows.items():
             level, _, grant = scope.partition(":")
             known = known_of.get(scope)

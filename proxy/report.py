@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.core.book import HeldBy
 from proxy.core.events import HoldEnded, Refused, Throttled
+from proxy.core.retry_after import whole_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,12 +38,12 @@ def hold_ended(ask: Ask, held: Held | None, wait_s: float, *, enforced: bool = T
 def refused(route: Route, ask: Ask, problem: Problem, held: Held | None) -> Refused:
     """Return that a request was refused; `held` is None where too many wait already."""
     by, name, level = _BY_ROOM if held is None else what_holds(ask, held)
-    return Refused(route, problem.status, problem.cause, by, name, level, ask.subject, problem.retry_after_s or 0.0)
+    return Refused(route, problem.status, problem.cause, by, name, level, ask.subject, _told_s(problem))
 
 
 def refused_unasked(route: Route, ask: Ask, problem: Problem) -> Refused:
     """Return that a request was refused because nobody counts."""
-    return Refused(route, problem.status, problem.cause, "ledger", _NOBODY, _NOBODY, ask.subject, problem.retry_after_s or 0.0)
+    return Refused(route, problem.status, problem.cause, "ledger", _NOBODY, _NOBODY, ask.subject, _told_s(problem))
 
 
 def throttled(ask: Ask, verdict: Verdict, status: int, throttle: Throttle | None, closed_s: float) -> Throttled:
@@ -52,3 +53,7 @@ def throttled(ask: Ask, verdict: Verdict, status: int, throttle: Throttle | None
         return Throttled(cause, origin, "", _NOBODY, ask.subject, status, _NOBODY, 0.0)
     scope = throttle.scope
     return Throttled(cause, origin, scope, scope.partition(":")[0], scope.partition(":")[2], status, str(throttle.source), closed_s)
+
+
+def _told_s(problem: Problem) -> int:
+    return 0 if problem.retry_after_s is None else whole_seconds(problem.retry_after_s)

@@ -32,8 +32,7 @@ class RequestEnded(NamedTuple):
 
     Attributes:
         request_id: As answered to the caller.
-        route: Its row of the catalogue; None where the request was not understood.
-        method: From the parser's list of methods, or `-`.
+        route: Its row of the catalogue; None where the request was not understood, and the method is `-`.
         status: As answered; 0 where the caller left before an answer.
         cause: Why it failed, or None.
         origin: Whose fault that is, or None.
@@ -138,7 +137,7 @@ class Refused(NamedTuple):
         name: The limit's or the cap's name, or the cause of the window; `-` for the rest.
         level: `application`, `grant`, `sends`, or `-`.
         grant: Whose request, a keyed hash.
-        wait_s: What it was told to wait.
+        wait_s: What it was told to wait, as Retry-After says it.
     """
 
     route: Route
@@ -180,10 +179,10 @@ class WindowOpened(NamedTuple):
 
     Attributes:
         level: What it holds: `application`, `grant`, `sends`.
-        grant: Whose it is: a keyed hash of the grant, account or application.
         cause: The class of the answer that opened it.
         source: Who named the time: `retry_after`, `default`, `operator`; `elsewhere` where it was opened by another process, or before a restart.
         closed_s: For how long it is closed now.
+        again: It had been closed before, and the probe at the end of that has failed.
     """
 
     level: str
@@ -191,6 +190,7 @@ class WindowOpened(NamedTuple):
     cause: str
     source: str
     closed_s: float
+    again: bool = False
 
 
 class WindowClosed(NamedTuple):
@@ -219,7 +219,7 @@ class LedgerChanged(NamedTuple):
 
 
 class LedgerAnswered(NamedTuple):
-    """The server of a shared ledger has answered an admission, after so many seconds."""
+    """The server of a shared ledger has answered an admission, after so long."""
 
     seconds: float
 

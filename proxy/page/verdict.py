@@ -30,6 +30,8 @@ _TRAFFIC_S: Final = 60
 _LATE_S: Final = 0.05
 _VERY_LATE_S: Final = 0.25
 _SLOW_S: Final = 0.01
+_TELLING_REQUESTS: Final = 200
+"""Of fewer, the slowest hundredth is one or two, which says nothing about the machine."""
 _LONG_WAIT_S: Final = 2.0
 _BUDGET_EMPTY: Final = 0.05
 
@@ -142,7 +144,7 @@ def _lateness(status: Status) -> Iterator[Finding]:
         level = Level.TROUBLE if lag_s >= _VERY_LATE_S else Level.NOTICE
         late = Figure(precise(lag_s))
         yield said(level, Whom.MACHINE, "The proxy was held up for ", late, " lately: the machine is short of CPU, or something blocks it.")
-    elif own_s >= _SLOW_S:
+    elif own_s >= _SLOW_S and status.traffic.requests_per_s * min(status.uptime_s, _TRAFFIC_S) >= _TELLING_REQUESTS:
         slow = Figure(precise(own_s))
         yield said(Level.NOTICE, Whom.MACHINE, "The proxy's own work takes up to ", slow, " a request (p99): the machine is short of CPU.")
 

@@ -90,7 +90,7 @@ class EventLines:
 
     def _opened(self, opened: events.WindowOpened) -> None:
         facts = {"scope": opened.level, "grant": opened.grant, "cause": opened.cause, "source": opened.source}
-        self._log.warning("window.opened", **facts, closed_s=round(opened.closed_s, 3))
+        self._log.warning("window.prolonged" if opened.again else "window.opened", **facts, closed_s=round(opened.closed_s, 3))
 
     def _closed(self, closed: events.WindowClosed) -> None:
         facts = {"scope": closed.level, "grant": closed.grant, "cause": closed.cause}

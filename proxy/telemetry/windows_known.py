@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from proxy.core import events
+from proxy.core.bounded import forget_oldest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 ELSEWHERE: Final = "elsewhere"
 OPERATOR: Final = "operator"
+PAST_MAX: Final = 1000
 _US_PER_S: Final = 1e6
 _SAME_S: Final = 0.05
 
@@ -44,10 +46,12 @@ class WindowsKnown:
 
     Attributes:
         known: Those that are open, by their scopes.
+        past: Those that were open lately.
     """
 
     def __init__(self, book: Book, now_s: Callable[[], float], tell: Callable[[events.Event], None]) -> None:
         self.known: dict[str, Known] = {}
+        self.past: dict[str, Known] = {}
         self._book = book
         self._now_s = now_s
         self._tell = tell
@@ -72,7 +76,8 @@ class WindowsKnown:
                 self._note(scope, window.opening.cause, ELSEWHERE, (window.closes_at_us - window.seen_us) / _US_PER_S)
         for scope, known in list(self.known.items()):
             if scope not in windows or not is_open(windows[scope]):
-                del self.known[scope]
+                self.past[scope] = self.known.pop(scope)
+                forget_oldest(self.past, PAST_MAX)
                 level, _, grant = scope.partition(":")
                 self._tell(events.WindowClosed(level, grant, known.cause, self._now_s() - known.since))
 
@@ -80,9 +85,9 @@ class WindowsKnown:
         before, now_s = self.known.get(scope), self._now_s()
         if before is None or now_s + closed_s > before.until + _SAME_S:  # what is no longer than the window says nothing about it
             self.known[scope] = Known(str(cause), source, now_s if before is None else before.since, now_s + closed_s)
-        if before is None:
+        if before is None or now_s >= before.until:
             level, _, grant = scope.partition(":")
-            self._tell(events.WindowOpened(level, grant, str(cause), source, closed_s))
+            self._tell(events.WindowOpened(level, grant, str(cause), source, closed_s, again=before is not None))
 
 
 def holds_back(window: ThrottleWindow, now_us: int) -> bool:
