@@ -98,14 +98,21 @@ class Forecast:
     def refusal_by_pace(self, waiter: Waiter) -> TurnedAway:
         """Refuse one whose beat would come too late, or whose scope has closed meanwhile."""
         interval_s = self._metronomes.interval_s(waiter.ask.scopes) or UNKNOWN_WAIT_S
-        return TurnedAway(max(interval_s, self.wait_s(waiter)), self.held_by(waiter) or _paced(waiter.ask, interval_s), 0.0)
+        return TurnedAway(max(interval_s, self.wait_s(waiter)), self.held_by(waiter) or self._paced(waiter.ask, interval_s), 0.0)
 
     def held_by(self, waiter: Waiter) -> Held | None:
         """Return what holds a request or the head of its line, if only the pace after a window; None where the ledger has said nothing yet."""
         held = waiter.last_held or self._lines.head_of(waiter).last_held
         if held is None and self._metronomes.concern(waiter.ask.scopes):
-            return _paced(waiter.ask, self._metronomes.interval_s(waiter.ask.scopes))
+            return self._paced(waiter.ask, self._metronomes.interval_s(waiter.ask.scopes))
         return held
+
+    def _paced(self, ask: Ask, interval_s: float) -> Held:
+        """Return that the pace after a window holds a request, under what had closed it."""
+        scope = next((scope for scope in ask.scopes if self._metronomes.concern((scope,))), ask.scopes[0])
+        window = self._ledger.book.windows.get(scope)
+        cause = window.opening.cause if window is not None else Cause.RATE_LIMIT_AMBIGUOUS
+        return Held(int(interval_s * US_PER_S), HeldBy.WINDOW, scope, cause)
 
     def note_first(self, first: Waiter) -> None:
         """Note by when one who is held must go, whoever goes ahead of it."""
@@ -145,10 +152,6 @@ class Forecast:
 def is_known(held: Held) -> bool:
     """Tell whether it is known when that ends."""
     return held.by is HeldBy.LIMIT or (held.by is HeldBy.WINDOW and not held.probing)
-
-
-def _paced(ask: Ask, interval_s: float) -> Held:
-    return Held(int(interval_s * US_PER_S), HeldBy.WINDOW, ask.scopes[0], Cause.RATE_LIMIT_AMBIGUOUS)
 
 
 def _claim_on(waiter: Waiter, key: str) -> Claim | None:

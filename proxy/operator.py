@@ -87,6 +87,8 @@ class Operator:
         sole = identity.sole_application
         if isinstance(order, CloseGrant):
             subject = order.grant_hash or identity.grant(order.grant.encode())
+            if sole is None and self._sidecar.loaded.settings.redis.url:
+                return NotClosed('limits.application is not "single": nobody knows in which application of the shared ledger the grant is')
             return (sole, identity.resolved(sole, subject)) if sole is not None else ("", subject)
         application = order.application.lower() or sole
         if application is None:

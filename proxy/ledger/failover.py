@@ -69,11 +69,13 @@ class FailoverLedger:
         self.open_window = shared.open_window
         self.announced = shared.announced
         self.end_probe = shared.end_probe
-        self.sweep = shared.sweep
+        self._asked = False
+        self._looking: asyncio.Task[None] | None = None
 
     async def admit(self, ask: Ask) -> Admitted | Held:
         """Book all that is asked, or nothing."""
         if self.state is State.SHARED:
+            self._asked = True
             try:
                 return await self._shared.admit(ask)
             except AwayError as away:
@@ -90,6 +92,21 @@ class FailoverLedger:
         """Tell whether a claim fits now, and `before` units of its limit would fit within `within_us` all the same, as far as this process knows."""
         return self._shared.lets_pass(claim if self.state is State.SHARED else self._part(claim), before, within_us)
 
+    def sweep(self) -> None:
+        """Forget what holds nothing back any more; where nobody has asked since the last sweep, look whether the server is there."""
+        self._shared.sweep()
+        if not self._asked and self.state is State.SHARED and self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+        self._asked = False
+
+    async def _look(self) -> None:
+        try:
+            await self._shared.touch()
+        except AwayError as away:
+            self.lose(str(away))
+        finally:
+            self._looking = None
+
     def lose(self, why: str) -> None:
         """The server does not answer."""
         if self.state is not State.SHARED:
@@ -100,8 +117,9 @@ class FailoverLedger:
 
     def close(self) -> None:
         """Look for the server no longer."""
-        if self._returning is not None:
-            self._returning.cancel()
+        for task in (self._returning, self._looking):
+            if task is not None:
+                task.cancel()
 
     async def _return(self) -> None:
         while self.state is not State.SHARED:

@@ -241,3 +241,37 @@ async def test_no_caller_gets_an_error_while_the_server_goes_and_comes_under_loa
     slow = [wait_s for wait_s in waits_s if wait_s > COMMAND_S * 0.9]
     assert len(slow) <= 10 * proxy.states.count(State.LOCAL_SAFE)
     assert max(waits_s) < 2 * COMMAND_S + 0.05
+
+
+async def test_a_server_that_goes_while_nobody_asks_is_missed_all_the_same(own_server: Server, proxies: list[Proxy]) -> None:
+    proxy = await a_proxy(own_server, proxies)
+    await proxy.ledger.admit(ask(claim()))
+    for _ in range(2):  # the first sweep sees that somebody has asked
+        proxy.ledger.sweep()
+        await looked(proxy)
+    assert proxy.states == []
+    own_server.kill()
+    proxy.ledger.sweep()
+    proxy.ledger.sweep()  # one look at a time
+    await looked(proxy)
+    assert proxy.states[0] is State.LOCAL_SAFE
+    proxy.ledger.sweep()
+    assert proxy.ledger._looking is None
+
+
+async def test_who_asks_needs_no_look_and_none_outlives_the_ledger(own_server: Server, proxies: list[Proxy]) -> None:
+    proxy = await a_proxy(own_server, proxies)
+    await proxy.ledger.admit(ask(claim()))
+    proxy.ledger.sweep()
+    assert proxy.ledger._looking is None
+    proxy.ledger.sweep()
+    looking = proxy.ledger._looking
+    assert looking is not None
+    proxy.ledger.close()
+    await asyncio.wait([looking])
+    assert (looking.cancelled(), proxy.states) == (True, [])
+
+
+async def looked(proxy: Proxy) -> None:
+    if proxy.ledger._looking is not None:
+        await asyncio.wait([proxy.ledger._looking])

@@ -51,8 +51,11 @@ class Spans:
         span = self._tracer.start_span(_name(ended), parent, SpanKind.SERVER, _of_request(ended), start_time=began_ns)
         if span.is_recording():
             inside = set_span_in_context(span, parent)
-            sent = 0
-            for step in ended.steps:
+            sent, earliest = 0, ended.ended_at - ended.duration_s
+            for timed in ended.steps:
+                # Two clocks tell when a wait began, one of them in milliseconds: a step never begins within the one before.
+                step = timed._replace(began_at=max(timed.began_at, earliest))
+                earliest = step.ended_at
                 if step.name == "attempt":
                     self._attempt(ended, step, sent, inside, ahead_ns)
                     sent += 1
