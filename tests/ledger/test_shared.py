@@ -53,6 +53,15 @@ async def test_a_window_opened_by_one_holds_the_other_and_its_reopening_too(make
     assert ours.mirror.book.windows[SCOPE].reopened_at_us is not None
 
 
+async def test_a_window_of_a_scope_that_nobody_has_asked_for_here_stands_where_its_application_is(make_shared: Callable[..., SharedLedger]) -> None:
+    ours, theirs = make_shared(), make_shared()
+    await admitted(ours, ask(claim(), application="another"))
+    ours.open_window(SCOPE, EXCHANGE, "app")
+    await settled(ours)
+    await held(theirs, ask(scopes=(SCOPE,), application="app"))
+    await admitted(make_shared(), ask(scopes=(SCOPE,), application="another"))
+
+
 async def test_a_window_that_another_made_longer_is_known_here_once_this_one_is_told(make_shared: Callable[..., SharedLedger]) -> None:
     ours, theirs = make_shared(), make_shared()
     theirs.open_window(SCOPE, EXCHANGE._replace(wait_us=5000 * MS))
