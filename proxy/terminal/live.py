@@ -38,10 +38,12 @@ def watch(
         sleep: Pauses for some seconds.
     """
     picture, heard_at_s = first, clock()
-    with _a_kind_end(), Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
+    with _a_kind_end() as end, Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
         while True:
             live.update(picture, refresh=True)
+            end.check()
             sleep(_PAUSE_S)
+            end.check()
             answer = ask()
             if isinstance(answer, Unanswered):
                 picture = picture._replace(lost=Lost(answer.reason, clock() - heard_at_s))
@@ -49,15 +51,32 @@ def watch(
                 picture, heard_at_s = picture._replace(status=answer, lost=None), clock()
 
 
+class _End:
+    """That a signal has asked for the end. An exception raised while Python clears away an object is lost: what was asked stays noted."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def asked(self, number: int, _frame: object) -> None:
+        """A signal has come."""
+        self._number = number
+        self.check()
+
+    def check(self) -> None:
+        """End, if a signal has come."""
+        if self._number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._number:
+            raise SystemExit(128 + self._number)
+
+
 @contextmanager
-def _a_kind_end() -> Iterator[None]:
+def _a_kind_end() -> Iterator[_End]:
     """Let SIGTERM, as `timeout` sends it, restore the terminal as Ctrl-C does."""
-
-    def end(number: int, _frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
+    end = _End()
+    before = {number: signal.signal(number, end.asked) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield end
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
