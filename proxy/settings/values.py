@@ -53,7 +53,8 @@ class Listen(Struct, frozen=True, forbid_unknown_fields=True):
         idle_timeout_s: A kept-alive connection between requests.
         body_timeout_s: No byte of a request body for so long.
         write_timeout_s: The client takes no byte of a response for so long.
-        drain_timeout_s: After SIGTERM, for requests in flight; 0 waits for none.
+        drain_grace_s: After SIGTERM, before new connections are refused: so long the readiness probe fails already.
+        drain_timeout_s: After that, for requests in flight; 0 waits for none.
     """
 
     host: Host = "127.0.0.1"
@@ -68,6 +69,7 @@ class Listen(Struct, frozen=True, forbid_unknown_fields=True):
     idle_timeout_s: Seconds = 75.0
     body_timeout_s: Seconds = 60.0
     write_timeout_s: Seconds = 60.0
+    drain_grace_s: SecondsOrNone = 0.0
     drain_timeout_s: SecondsOrNone = 30.0
 
 
