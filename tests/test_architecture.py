@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "proxy").rglob("*.py"))
-LOCKS = sorted(lock for folder in (ROOT, ROOT / "tests" / "contract", ROOT / "bench") for lock in folder.glob("*.lock") if lock.name != "uv.lock")
+LOCKS = sorted(lock for folder in (ROOT, ROOT / "tests" / "contract", ROOT / "bench", ROOT / "deploy") for lock in folder.glob("*.lock") if lock.name != "uv.lock")
 FILE_MAX_LINES = 250
 FUNCTION_MAX_LINES = 40
 
