@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from proxy.core.book import Admitted, Held, HeldBy, Receipt
 from proxy.core.window import Opening, Probe, Reopened
-from proxy.ledger.pipe import AwayError
+from proxy.ledger.away import AwayError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,9 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from proxy.core.book import Held, Receipt
+from proxy.ledger.away import AwayError
 from proxy.ledger.corrections import Corrections
 from proxy.ledger.mirror import ID_BITS, Mirror, servers_part
-from proxy.ledger.pipe import AwayError
 from proxy.ledger.scripts import Scripts, read_answer, script
 
 if TYPE_CHECKING:
