@@ -18,7 +18,7 @@ ENVIRONMENT = ROOT / ".venv"
 BIN = ENVIRONMENT / "bin"
 OLDEST_PYTHON = (3, 11)
 PURE_TESTS = ("tests/core", "tests/recorded", "tests/telemetry")
-LEDGER_TESTS = ("tests/ledger", "tests/pipeline/test_journal.py", "--ignore=tests/ledger/test_lua_mutants.py")
+LEDGER_TESTS = ("tests/ledger", "tests/threats/test_redis.py", "tests/pipeline/test_journal.py", "--ignore=tests/ledger/test_lua_mutants.py")
 USAGE = """\
 usage: python3 dev.py VERB [ARGUMENT ...]
 
@@ -98,6 +98,7 @@ def main(words: list[str]) -> int:
         if verb == "test":
             for name in ("nylas6", "nylas5"):
                 make_environment(ROOT / f".venv-{name}", ROOT / "tests" / "contract" / f"{name}.lock", with_project=False)
+            make_environment(ROOT / ".venv-sbom", ROOT / "deploy" / "sbom.lock", with_project=False)
     except subprocess.CalledProcessError as failed:
         print(f"dev.py: setting up failed: pip exited with {failed.returncode}; its message is above", file=sys.stderr)
         return 1

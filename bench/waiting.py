@@ -6,8 +6,9 @@ import asyncio
 import time
 
 from proxy.core.quota import Ask, Claim, Level, Unit
+from proxy.entrance import Room
 from proxy.ledger.local import LocalLedger
-from proxy.turnstile import Room, Turnstile
+from proxy.turnstile import Turnstile
 
 SECOND_US = 1_000_000
 PATIENCE_S = 1e6

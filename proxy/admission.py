@@ -13,11 +13,11 @@ from proxy.core.model import Cause, Problem
 from proxy.core.outcome import THROTTLES
 from proxy.core.quota import Unit
 from proxy.core.recovery import SPACING
+from proxy.entrance import Entered
 from proxy.forecast import US_PER_S
 from proxy.ledger import LedgerAwayError
 from proxy.report import hold_ended, refused, refused_unasked, throttled
 from proxy.turned_away import refusal
-from proxy.turnstile import Entered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +109,7 @@ class Admission:
             self._note_hold(errand, ask, entered)
         if not isinstance(entered, Entered):
             problem = refusal(entered, self._limit_providers)
-            self._tell(refused(errand.context.route, ask, problem, entered.held))
+            self._tell(refused(errand.context.route, ask, problem, entered))
             return problem
         self._take(errand, entered.admitted, entered.asked_at)
         now_asked = self._asking.ask_now(errand) if entered.waited_s else ask

@@ -8,6 +8,7 @@ import gc
 import os
 import resource
 import signal
+import socket
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,8 @@ from proxy.admin import start_admin
 from proxy.desk import make_desk
 from proxy.operator import Operator
 from proxy.sidecar import Sidecar
-from proxy.systemd import Notifier, watchdog_interval_s
+from proxy.stopping import Stop, end
+from proxy.systemd import Notifier, inherited_sockets, watchdog_interval_s
 from proxy.telemetry.logs import Log
 from proxy.telemetry.otel.choice import not_installed, wanted
 
@@ -66,17 +68,19 @@ async def _serve(loaded: Loaded, reread: Callable[[], Loaded], log: Log) -> int:
     loop.set_exception_handler(lambda _loop, context: log.bug(context.get("exception") or RuntimeError(), "-"))
     for warning in settings.warnings:
         log.warning("settings.warning", message=warning)
-    sidecar, stop, systemd = Sidecar(loaded, log), asyncio.Event(), Notifier(os.environ)
-    operator = Operator(sidecar, reread, stop.set, systemd)
+    sidecar, stop, systemd = Sidecar(loaded, log), Stop(), Notifier(os.environ)
+    operator = Operator(sidecar, reread, stop.begin, systemd)
     _raise_descriptor_limit(settings, log)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.signalled)
     loop.add_signal_handler(signal.SIGHUP, operator.reload_now)
+    inherited = {name: socket.socket(fileno=number) for name, number in inherited_sockets(os.environ, os.getpid()).items()}
     with _named("listen", settings.listen.port):
-        port = await sidecar.server.listen(settings.listen.host, settings.listen.port, parts.server_tls(settings.listen))
+        tls = parts.server_tls(settings.listen)
+        port = await sidecar.server.listen(settings.listen.host, settings.listen.port, tls, inherited.get("proxy"))
     sidecar.is_listening = True
     with _named("admin", settings.admin.port):
-        admin, admin_port = await start_admin(settings.admin, make_desk(sidecar, operator))
+        admin, admin_port = await start_admin(settings.admin, make_desk(sidecar, operator), inherited.get("admin"))
     otel = _start_otel(sidecar)
     ticking = _start_ticking(sidecar, systemd, settings)
     _tune_garbage_collection()
@@ -84,15 +88,17 @@ async def _serve(loaded: Loaded, reread: Callable[[], Loaded], log: Log) -> int:
     what = {"version": __version__, "loop": type(loop).__module__}
     log.event("proxy.listening", host=settings.listen.host, port=port, admin_port=admin_port, **where, **what)
     systemd.ready(f"listening on port {port}")
-    await stop.wait()
+    await stop.begun()
     systemd.stopping()
-    await _drain(sidecar, settings.listen.drain_timeout_s)
+    if "admin" in inherited:
+        admin.refuse_new()  # the next process answers there by now
+    status = await end(sidecar, stop, settings.listen)
     await admin.cleanup()
     if otel is not None:
         await asyncio.to_thread(otel.close)
     for task in ticking:
         task.cancel()
-    return 0
+    return status
 
 
 def _start_otel(sidecar: Sidecar) -> Otel | None:
@@ -114,22 +120,6 @@ def _start_otel(sidecar: Sidecar) -> Otel | None:
     sidecar.observers.add(otel.takers())
     sidecar.observers.keeps_steps = otel.keeps_steps
     return otel
-
-
-async def _drain(sidecar: Sidecar, timeout_s: float) -> None:
-    """Take no new request, let those at hand finish, and end the rest."""
-    loop, log = asyncio.get_running_loop(), sidecar.log
-    log.event("proxy.draining", for_at_most_s=timeout_s)
-    ends_at = loop.time() + timeout_s
-    left = await sidecar.server.drain(timeout_s)
-    await sidecar.ingress.wait_idle(max(0.0, ends_at - loop.time()))
-    await sidecar.ingress.refuse_running()
-    await sidecar.server.close()
-    await sidecar.gate.close()
-    for pool in sidecar.pools.values():
-        pool.close()
-    sidecar.finish()
-    log.event("proxy.stopped", refused_requests=left)
 
 
 def _start_ticking(sidecar: Sidecar, systemd: Notifier, settings: Settings) -> list[asyncio.Task[None]]:

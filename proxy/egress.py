@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from proxy.core.model import Cause, Origin
     from proxy.errand import Errand
-    from proxy.wire.head import Field
+    from proxy.wire.head import Field, ResponseHead
 
 # http.HTTPStatus has older names for a few; RFC 9110 section 15 has these.
 REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus} | {
@@ -17,7 +17,18 @@ REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
     422: b"Unprocessable Content",
 }
 
+_ONLY_OURS: Final = frozenset(
+    b"x-nylas-proxy-" + name for name in (b"attempts", b"waited", b"would-hold", b"idempotency", b"advice", b"origin", b"cause")
+)
 _AT_ONCE: Final = ((b"X-Nylas-Proxy-Attempts", b"1"), (b"X-Nylas-Proxy-Waited", b"0"))
+
+
+def without_ours(head: ResponseHead) -> list[Field]:
+    """Return upstream's end-to-end fields but for those that only this proxy writes: an upstream that writes them would speak in its name."""
+    fields = head.end_to_end()
+    if head.index.keys().isdisjoint(_ONLY_OURS):
+        return fields
+    return [field for field in fields if field[0].lower() not in _ONLY_OURS]
 
 
 def waiting_fields(errand: Errand | None) -> list[Field]:

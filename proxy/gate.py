@@ -19,12 +19,13 @@ from proxy.core.limits import Tuning
 from proxy.core.model import Cause
 from proxy.core.recovery import Care
 from proxy.discovery import Discovery
+from proxy.entrance import Room
 from proxy.ledger.journal import load
 from proxy.ledger.journal_writer import JournalWriter
 from proxy.ledger.local import LocalLedger, now_us
 from proxy.mailboxes import Mailboxes
 from proxy.reach import HERE, Reach
-from proxy.turnstile import Room, Turnstile
+from proxy.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

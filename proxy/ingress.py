@@ -9,21 +9,23 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from proxy.clients import problem_of
 from proxy.core.decide import finishes_without_caller
 from proxy.core.identify import collapse_leading_slashes, identify
 from proxy.core.model import Api, Cause, Origin, Problem
 from proxy.core.normalise import problem_answer
-from proxy.egress import REASONS, own_fields, waiting_fields
+from proxy.egress import REASONS, own_fields, waiting_fields, without_ours
 from proxy.errand import Errand
 from proxy.record import LEFT, Ending, request_ended
 from proxy.result import Told
 from proxy.wire.framing import NO_BODY
-from proxy.wire.head import Refusal, RefusalReason
+from proxy.wire.head import Refusal
 from proxy.wire.replay import KeptMemory, Replay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from proxy.clients import ClientSecret
     from proxy.core.catalogue import Catalogue
     from proxy.core.handbook import Handbook
     from proxy.core.model import ErrorAnswer, RequestContext, Verdict
@@ -33,24 +35,23 @@ if TYPE_CHECKING:
     from proxy.wire.exchange import Exchange
     from proxy.wire.framing import Framing
 
-_CAUSES: Final = {
-    RefusalReason.MALFORMED: Cause.REQUEST_MALFORMED,
-    RefusalReason.TIMEOUT: Cause.REQUEST_TIMEOUT,
-    RefusalReason.BODY_TOO_LARGE: Cause.REQUEST_BODY_TOO_LARGE,
-    RefusalReason.HEAD_TOO_LARGE: Cause.REQUEST_HEAD_TOO_LARGE,
-    RefusalReason.METHOD: Cause.METHOD_UNSUPPORTED,
-    RefusalReason.OVERLOADED: Cause.OVERLOADED,
-    RefusalReason.VERSION: Cause.VERSION_UNSUPPORTED,
-}
 _EMPTY_PUT: Final = Problem(400, Cause.EMPTY_PUT_BODY, "Empty request body")
 _SHUTTING_DOWN: Final = Problem(503, Cause.SHUTTING_DOWN, "this proxy is shutting down", retry_after_s=1.0)
 _BUG: Final = Problem(500, Cause.PROXY_BUG, "this proxy failed on the request; its log says more")
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
-class BodyRules(NamedTuple):
-    """What is done about request bodies: whether a v2 PUT without one is refused, up to which length one is kept, and what all may take."""
+class RequestRules(NamedTuple):
+    """What is asked of requests, and done about their bodies.
 
+    Attributes:
+        secret: What all must show.
+        refuse_empty_put: Whether a v2 PUT without a body is refused.
+        replay_max_bytes: Up to which length a body is kept.
+        kept: What all kept ones may take.
+    """
+
+    secret: ClientSecret
     refuse_empty_put: bool
     replay_max_bytes: int
     kept: KeptMemory
@@ -68,14 +69,14 @@ class Ingress:
     """
 
     def __init__(
-        self, pipeline: Pipeline, catalogue: Catalogue, handbook: Handbook, observers: Observers, public_hosts: Mapping[Api, str], bodies: BodyRules
+        self, pipeline: Pipeline, catalogue: Catalogue, handbook: Handbook, observers: Observers, public_hosts: Mapping[Api, str], rules: RequestRules
     ) -> None:
         self._pipeline = pipeline
         self._catalogue = catalogue
         self._handbook = handbook
         self._observers = observers
         self._public_hosts = public_hosts
-        self._bodies = bodies
+        self._rules = rules
         self.running: dict[Exchange, asyncio.Task[None]] = {}
         self._id_prefix = secrets.token_hex(6)
         self._ids = itertools.count(1)
@@ -108,11 +109,14 @@ class Ingress:
             await asyncio.wait(tasks)
 
     async def _serve(self, exchange: Exchange) -> None:
+        assert exchange.head is not None  # noqa: S101 - `handle` sees to it
         context = self._context(exchange)
         try:
             is_v2_put = context.method == "PUT" and context.route.api is Api.V2
-            client_s, problem = 0.0, None
-            if is_v2_put and self._bodies.refuse_empty_put:
+            client_s, problem = 0.0, self._rules.secret.problem_of(exchange.head)
+            if problem is not None:
+                exchange.closes = True  # before its body is read
+            elif is_v2_put and self._rules.refuse_empty_put:
                 client_s, problem = await self._empty_put(exchange)
             if problem is not None:
                 self._tell_problem(exchange, context, problem)
@@ -142,7 +146,7 @@ class Ingress:
         if self._observers.keeps_steps:
             errand.steps = []
         if errand.has_body:
-            errand.replay = Replay(exchange.body, self._bodies.kept, self._bodies.cap_for(exchange.head.framing))
+            errand.replay = Replay(exchange.body, self._rules.kept, self._rules.cap_for(exchange.head.framing))
         exchange.on_gone = lambda: self._caller_left(exchange, errand)
         try:
             await self._answer(exchange, context, errand)
@@ -159,7 +163,7 @@ class Ingress:
         errand.let_go()
         broken_by = exchange.body.broken
         if isinstance(result, Told) and isinstance(broken_by, Refusal):
-            self._tell_problem(exchange, context, _problem_of(broken_by), errand)
+            self._tell_problem(exchange, context, problem_of(broken_by), errand)
         elif isinstance(result, Told) and broken_by is not None:
             self._record(exchange, context, errand, LEFT)  # the caller left in the middle of its upload: there is nobody to tell
         elif isinstance(result, Told):
@@ -204,7 +208,7 @@ class Ingress:
 
     def _refuse(self, exchange: Exchange) -> None:
         assert exchange.refusal is not None  # noqa: S101 - an exchange without a head has one
-        self._tell_problem(exchange, None, _problem_of(exchange.refusal))
+        self._tell_problem(exchange, None, problem_of(exchange.refusal))
 
     def _tell_problem(self, exchange: Exchange, context: RequestContext | None, problem: Problem, errand: Errand | None = None) -> None:
         request_id = self._next_id() if context is None else context.request_id
@@ -228,7 +232,7 @@ class Ingress:
 
     def _relay(self, exchange: Exchange, context: RequestContext, errand: Errand, relay: Relay) -> None:
         head = relay.response.head
-        fields = head.end_to_end()
+        fields = without_ours(head)
         request_id = None if b"x-request-id" in head.index else context.request_id
         fields += own_fields(request_id, errand, _pair(relay.verdict))
         exchange.answer(head.status, head.reason, fields, head.framing, relay.response.body)
@@ -240,8 +244,3 @@ class Ingress:
 
 def _pair(verdict: Verdict | None) -> tuple[Origin, Cause] | None:
     return None if verdict is None else (verdict.origin, verdict.cause)
-
-
-def _problem_of(refusal: Refusal) -> Problem:
-    retry_after_s = 1.0 if refusal.reason is RefusalReason.OVERLOADED else None
-    return Problem(refusal.reason.value, _CAUSES[refusal.reason], refusal.detail, retry_after_s=retry_after_s)

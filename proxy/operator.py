@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from proxy.admin import Closed, CloseGrant, NotClosed
 from proxy.core.events import Reloaded
+from proxy.parts import renewed_tls
 from proxy.settings import Loaded, SettingsError
 from proxy.settings.changes import LIVE, changes, merged
 from proxy.settings.fields import FIELDS
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from proxy.admin import CloseOutcome, Closing
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from proxy.systemd import Notifier
 
 _US_PER_S: Final = 1_000_000
+_TLS_FILES: Final = attrgetter("listen.tls_certificate", "listen.tls_key", "listen.client_ca_file")
 
 
 class Operator:
@@ -47,7 +51,7 @@ class Operator:
         task.add_done_callback(self._reloading.discard)
 
     async def reload(self) -> Reloaded:
-        """Read the settings once more. Those that take effect at once, do; with a mistake among them all stays as it was."""
+        """Read the settings and the files of TLS once more. What takes effect at once, does; with a mistake in them all stays as it was."""
         async with self._one_at_a_time:  # else an older reading could come in later than a newer one
             self._systemd.reloading(int(time.monotonic() * _US_PER_S))
             try:
@@ -59,16 +63,28 @@ class Operator:
 
     async def _reload(self) -> Reloaded:
         before = self._sidecar.loaded
+        tls = await asyncio.to_thread(renewed_tls, before.settings.listen)
         try:
             read = await asyncio.to_thread(self._reread)
-            settings = merged(before.settings, read.settings)
-            sources = {name: source for name in FIELDS if (source := (read if name in LIVE else before).sources.get(name))}
-            self._sidecar.adopt(Loaded(settings, sources))
         except SettingsError as wrong:
-            return Reloaded(tuple(wrong.mistakes), (), ())
+            return Reloaded(((tls, *wrong.mistakes) if isinstance(tls, str) else tuple(wrong.mistakes)), (), ())
+        if _TLS_FILES(read.settings) != _TLS_FILES(before.settings):
+            tls = None  # other files wait for a restart, and those in force may be gone by now
+        if isinstance(tls, str):
+            return Reloaded((tls,), (), ())
+        return self._adopted(before, read, tls)
+
+    def _adopted(self, before: Loaded, read: Loaded, tls: ssl.SSLContext | None) -> Reloaded:
+        """Go by what was read, as far as it takes effect at once."""
+        settings = merged(before.settings, read.settings)
+        sources = {name: source for name in FIELDS if (source := (read if name in LIVE else before).sources.get(name))}
+        differing = changes(before.settings, read.settings)
+        try:
+            self._sidecar.adopt(Loaded(settings, sources))
         except ValueError as wrong:  # of an override that no limit can have
             return Reloaded((str(wrong),), (), ())
-        differing = changes(before.settings, read.settings)
+        if tls is not None:
+            self._sidecar.renew_tls(tls)
         return Reloaded((), differing.applied, differing.at_restart)
 
     async def close_window(self, order: Closing) -> CloseOutcome:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from proxy.clients import ClientSecret
 from proxy.core.decide import RetryPolicy
 from proxy.core.model import Api
-from proxy.ingress import BodyRules
+from proxy.ingress import RequestRules
 from proxy.patience import PatienceLimits
+from proxy.settings.checks import ca_file_mistake, file_mistake, tls_mistake
+from proxy.settings.networks import networks
 from proxy.trip import Retrying
 from proxy.upstream import Upstream
+from proxy.wire.allow_list import AllowList
 from proxy.wire.dial import Dialer, Origin
 from proxy.wire.limits import CallLimits, ServerLimits, UpstreamLimits
 from proxy.wire.pool import Pool
@@ -20,8 +24,12 @@ from proxy.wire.replay import KeptMemory
 
 if TYPE_CHECKING:
     from proxy.core.retry_budget import RetryBudget
-    from proxy.settings import Bodies, Listen, Settings
+    from proxy.settings import Listen, Settings
     from proxy.settings import Upstream as UpstreamSettings
+
+_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2: forward secret and authenticated ones. Those of 1.3 all are."""
+_TLS_FILES: Final = {"tls_certificate": file_mistake, "tls_key": file_mistake, "client_ca_file": ca_file_mistake}
 
 
 def patience_limits(settings: Settings) -> PatienceLimits:
@@ -37,9 +45,10 @@ def retrying(settings: Settings, budget: RetryBudget) -> Retrying:
     return Retrying(policy, budget, retry.idempotency_keys, random.random, asyncio.get_running_loop().time)
 
 
-def body_rules(bodies: Bodies) -> BodyRules:
-    """Return what is done about request bodies."""
-    return BodyRules(bodies.refuse_empty_put, bodies.replay_max_bytes, KeptMemory(bodies.buffered_max_bytes))
+def request_rules(settings: Settings) -> RequestRules:
+    """Return what is asked of requests, and done about their bodies."""
+    bodies, secret = settings.bodies, ClientSecret(settings.listen.client_secret.encode())
+    return RequestRules(secret, bodies.refuse_empty_put, bodies.replay_max_bytes, KeptMemory(bodies.buffered_max_bytes))
 
 
 def caller(settings: UpstreamSettings, pools: dict[Api, Pool]) -> Upstream:
@@ -67,6 +76,7 @@ def server_limits(settings: Settings) -> ServerLimits:
     listen = settings.listen
     return ServerLimits(
         max_connections=listen.max_connections,
+        requests_per_connection=listen.requests_per_connection,
         head_max_bytes=listen.head_max_bytes,
         header_max_count=listen.header_max_count,
         body_max_bytes=settings.bodies.request_max_bytes,
@@ -75,6 +85,11 @@ def server_limits(settings: Settings) -> ServerLimits:
         body_timeout_s=listen.body_timeout_s,
         write_timeout_s=listen.write_timeout_s,
     )
+
+
+def allow_list(listen: Listen) -> AllowList:
+    """Return which clients may connect."""
+    return AllowList(networks(listen.client_networks))
 
 
 def _upstream_tls(ca_file: str) -> ssl.SSLContext:
@@ -91,6 +106,27 @@ def server_tls(listen: Listen) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(listen.tls_certificate, listen.tls_key or None)
+    context.set_ciphers(_CIPHERS)
+    # Without a password given here, OpenSSL would ask for it on the terminal.
+    context.load_cert_chain(listen.tls_certificate, listen.tls_key or None, password="")
     context.set_alpn_protocols(["http/1.1"])
+    if listen.client_ca_file:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cafile=listen.client_ca_file)
     return context
+
+
+def renewed_tls(listen: Listen) -> ssl.SSLContext | str | None:
+    """Return how clients are spoken to by the files as they are now, or what is wrong: the setting, its file, and why."""
+    if not listen.tls_certificate:
+        return None
+    for key, check in _TLS_FILES.items():
+        path = getattr(listen, key)
+        if path and (what := check(path)):
+            return f"listen.{key}: {path} {what}"
+    if tls_mistake(listen.tls_certificate, listen.tls_key):
+        return f"listen.tls_key: {listen.tls_key} is not the unencrypted PEM key of {listen.tls_certificate}, which listen.tls_certificate names"
+    try:
+        return server_tls(listen)
+    except OSError:  # ssl.SSLError is one
+        return f"listen.tls_certificate: {listen.tls_certificate} changed while it was read"

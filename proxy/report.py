@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from proxy.core.model import Problem, Route, Verdict
     from proxy.core.quota import Ask, Cap, Claim
     from proxy.core.throttle import Throttle
+    from proxy.turned_away import TurnedAway
 
 _NOBODY: Final = "-"
 _BY_TURN: Final = ("turn", _NOBODY, _NOBODY)
 _BY_ROOM: Final = ("room", _NOBODY, _NOBODY)
+_BY_ENDING: Final = ("ending", _NOBODY, _NOBODY)
 
 
 def what_holds(ask: Ask, held: Held) -> tuple[str, str, str]:
@@ -35,9 +37,12 @@ def hold_ended(ask: Ask, held: Held | None, wait_s: float, *, enforced: bool = T
     return HoldEnded(*(_BY_TURN if held is None else what_holds(ask, held)), wait_s, enforced)
 
 
-def refused(route: Route, ask: Ask, problem: Problem, held: Held | None) -> Refused:
-    """Return that a request was refused; `held` is None where too many wait already."""
-    by, name, level = _BY_ROOM if held is None else what_holds(ask, held)
+def refused(route: Route, ask: Ask, problem: Problem, away: TurnedAway) -> Refused:
+    """Return that a request was refused."""
+    if away.is_ending:
+        by, name, level = _BY_ENDING
+    else:
+        by, name, level = _BY_ROOM if away.held is None else what_holds(ask, away.held)
     return Refused(route, problem.status, problem.cause, by, name, level, ask.subject, _told_s(problem))
 
 

@@ -36,6 +36,7 @@ from proxy.wire.certificates import expires_at
 from proxy.wire.server import Server
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from proxy.settings import Loaded
@@ -75,10 +76,10 @@ class Sidecar:
         caller = parts.caller(settings.upstream, self.pools)
         self.pipeline = Pipeline(self.gate.admission, caller, knowledge, patience, retrying, self.observers.tell)
         self.gate.discover(self.pipeline)
-        self._bodies = parts.body_rules(settings.bodies)
+        self._rules = parts.request_rules(settings)
         bases = {Api.V3: settings.upstream.v3_base, Api.V2: settings.upstream.v2_base}
-        self.ingress = Ingress(self.pipeline, catalogue, handbook, self.observers, bases, self._bodies)
-        self.server = Server(parts.server_limits(settings), self.ingress.handle)
+        self.ingress = Ingress(self.pipeline, catalogue, handbook, self.observers, bases, self._rules)
+        self.server = Server(parts.server_limits(settings), self.ingress.handle, parts.allow_list(settings.listen))
         self._observe(loop)
         self._ledger_changed = ("", time.monotonic())
         self._chain_ends_at = _chain_ends_at(settings.listen.tls_certificate)
@@ -119,6 +120,11 @@ class Sidecar:
         self.log.set_level(settings.log.level)
         self.log.successes = settings.log.successes
         self.loaded = loaded
+
+    def renew_tls(self, tls: ssl.SSLContext) -> None:
+        """Show clients from now on what the certificate's file holds now."""
+        self.server.renew_tls(tls)
+        self._chain_ends_at = _chain_ends_at(self.loaded.settings.listen.tls_certificate)
 
     async def close_window(self, scope: str, seconds: float, application: str) -> float:
         """Close a scope by hand, or for longer; returns for how many seconds it is closed now, once all who share the ledger can know."""
@@ -163,7 +169,8 @@ class Sidecar:
             len(self.ingress.running),
             waiting.requests,
             waiting.body_bytes,
-            self._bodies.kept.used_bytes,
+            self._rules.kept.used_bytes,
+            self._rules.kept.bodies_unkept,
             {"client": self.server.connections(), **{str(api): pool.connections() for api, pool in self.pools.items()}},
             windows,
             self.budget.share_left(loop.time()),

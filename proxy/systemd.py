@@ -1,4 +1,7 @@
-"""Tells systemd how the proxy is (sd_notify(3)): a datagram to $NOTIFY_SOCKET. Without that variable nothing is told; a failure harms nobody."""
+"""What systemd and the proxy tell each other: how it is (sd_notify(3)), how often to say that it works, which sockets it inherits.
+
+Without the variables nothing is told; a failure to tell harms nobody.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ENDLESS_US: Final = 2**64 - 1
+_FIRST_DESCRIPTOR: Final = 3
+_INHERITED_MAX: Final = 16
+_NAMES: Final = ("proxy", "admin")
 
 
 class Notifier:
@@ -71,6 +77,24 @@ def watchdog_interval_s(environ: Mapping[str, str], pid: int) -> float | None:
     if meant_pid != pid or not allowed_us or allowed_us >= _ENDLESS_US:
         return None
     return allowed_us / 2e6
+
+
+def inherited_sockets(environ: Mapping[str, str], pid: int) -> dict[str, int]:
+    """Return the descriptors of listening sockets that were handed over, by their names (sd_listen_fds(3)).
+
+    Args:
+        environ: The environment: `LISTEN_FDS` of them from 3 on, `LISTEN_FDNAMES` with a colon between names. Without names the first is `proxy`, the
+            second `admin`.
+        pid: The process that runs: `LISTEN_PID` may say that they are meant for another.
+    """
+    count = _whole_number(environ.get("LISTEN_FDS", ""))
+    meant_pid = _whole_number(environ.get("LISTEN_PID", str(pid)))
+    if meant_pid != pid or not count or count > _INHERITED_MAX:
+        return {}
+    names = environ.get("LISTEN_FDNAMES", "").split(":")
+    if not set(names) & set(_NAMES):
+        names = list(_NAMES)
+    return {name: _FIRST_DESCRIPTOR + number for number, name in enumerate(names[:count]) if name in _NAMES}
 
 
 def _whole_number(text: str) -> int | None:

@@ -28,15 +28,20 @@ class TurnedAway(NamedTuple):
         wait_s: How long it would be, as far as known.
         held: What holds it; None where too many wait already.
         waited_s: How long it waited before that was clear.
+        is_ending: The proxy ends, and nobody waits any more.
     """
 
     wait_s: float
     held: Held | None
     waited_s: float
+    is_ending: bool = False
 
 
 def refusal(away: TurnedAway, providers: Mapping[str, str | None]) -> Problem:
     """Return what to tell; `providers` says of each limit, by its name, whose it is: None for limits of Nylas."""
+    if away.is_ending:
+        message = "this proxy is shutting down, and nobody waits here any more; it was not sent"
+        return Problem(503, Cause.SHUTTING_DOWN, message, retry_after_s=away.wait_s)
     if away.held is None:
         return Problem(503, Cause.OVERLOADED, "too many requests wait for admission", retry_after_s=away.wait_s)
     what = _WHAT_HOLDS[away.held.by].format(away.held.name)

@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from proxy.closing_time import ClosingTime
 from proxy.core.book import Admitted, Held, HeldBy
 from proxy.core.model import Cause
+from proxy.entrance import Entered, Room
 from proxy.forecast import UNKNOWN_WAIT_S, US_PER_S, Forecast, is_known
 from proxy.lines import Lines
 from proxy.metronome import Metronomes
@@ -32,29 +34,7 @@ if TYPE_CHECKING:
     from proxy.waiter import LineKey
 
 _UNTIL_RESUMED_US: Final = 120_000_000
-
-
-class Entered(NamedTuple):
-    """Go.
-
-    Attributes:
-        admitted: What was booked.
-        waited_s: How long that took.
-        asked_at: When the ledger was asked, in the loop's time: it was not booked earlier.
-        held: What held it meanwhile, as far as known.
-    """
-
-    admitted: Admitted
-    waited_s: float
-    asked_at: float
-    held: Held | None = None
-
-
-class Room(NamedTuple):
-    """How much waits, or may: requests, and bytes of their bodies."""
-
-    requests: int
-    body_bytes: int
+_ENDING: Final = TurnedAway(UNKNOWN_WAIT_S, None, 0.0, is_ending=True)
 
 
 class Turnstile:
@@ -69,6 +49,7 @@ class Turnstile:
         room: As given; may be replaced at any time.
         waiting: How many wait, and how many bytes they hold.
         waiters, held_by: Tell all of them, and what holds one or the head of its line.
+        closing_time: Ends their waiting.
     """
 
     def __init__(self, ledger: Ledger, room: Room, reach: Reach = HERE) -> None:
@@ -84,6 +65,7 @@ class Turnstile:
         self._forecast = Forecast(ledger, self._lines, self._metronomes, self._loop.time)
         self.held_by = self._forecast.held_by
         self.waiting = Room(0, 0)
+        self.closing_time = ClosingTime()
 
     async def enter(self, ask: Ask, patience_s: float, held_bytes: int = 0) -> Entered | TurnedAway:
         """Wait for the turn of a request, as long as `patience_s` at most. Whoever is cancelled here has booked nothing.
@@ -105,8 +87,9 @@ class Turnstile:
         self._fill_up(waiter)
         self.waiting = Room(self.waiting.requests + 1, self.waiting.body_bytes + held_bytes)
         try:
-            early = self._forecast.early_refusal(waiter)
-            result_or_refusal = early or await self._turn(waiter)
+            result_or_refusal: Admitted | TurnedAway | None = (early := self._forecast.early_refusal(waiter))
+            if result_or_refusal is None:
+                result_or_refusal = await self.closing_time.unless_over(self._turn(waiter), _ENDING)
         except BaseException:
             self._leave(waiter, held_bytes, served=False)
             raise

@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "proxy").rglob("*.py"))
-LOCKS = sorted(lock for folder in (ROOT, ROOT / "tests" / "contract", ROOT / "bench") for lock in folder.glob("*.lock") if lock.name != "uv.lock")
+LOCK_FOLDERS = (ROOT, ROOT / "tests" / "contract", ROOT / "bench", ROOT / "deploy")
+LOCKS = sorted(lock for folder in LOCK_FOLDERS for lock in folder.glob("*.lock") if lock.name != "uv.lock")
 FILE_MAX_LINES = 250
 FUNCTION_MAX_LINES = 40
 

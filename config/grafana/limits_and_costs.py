@@ -71,12 +71,14 @@ WAITS: Final = Row(
             "Bodies in memory", "bytes",
             (Query(total("nylas_proxy_queue_bytes"), "of waiting requests"), Query(total("nylas_proxy_buffered_bytes"), "kept for repetition")),
             "Bounded by patience.waiting_max_bytes and bodies.buffered_max_bytes, for each proxy. At the first, requests are refused (room).",
-            width=12,
+        ),
+        Panel(
+            "Bodies not kept", "reqps", (Query(per_s("nylas_proxy_bodies_unkept_total"), "per second"),),
+            "They found bodies.buffered_max_bytes full and cannot be sent again. Anything but 0: raise it, or lower bodies.replay_max_bytes.",
         ),
         Panel(
             "Connections", "short", (Query(total("nylas_proxy_connections", "side, state"), "{{side}} {{state}}"),),
             "client: of applications. v3 and v2: to Nylas. busy ones carry a request. Many busy ones to Nylas and slow answers: it is Nylas.",
-            width=12,
         ),
     ),
 )  # fmt: skip

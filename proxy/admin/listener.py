@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import hdrs, web
 
@@ -12,7 +12,8 @@ from proxy.admin.answers import Failure, dress, failure_of, told
 from proxy.admin.endpoints import BODY_MAX_BYTES, Endpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import socket
+    from collections.abc import Awaitable, Callable, Mapping
 
     from proxy.admin.desk import Desk
     from proxy.settings import Admin
@@ -26,18 +27,21 @@ _FIRST_ERROR: Final = 400
 _BUG: Final = Failure(500, "this is a bug of the proxy: its log says where")
 
 
-async def start_admin(admin: Admin, desk: Desk) -> tuple[web.AppRunner, int]:
-    """Listen; returns the runner, to be cleaned up at the end, and the port. Raises OSError where the address cannot be had."""
+async def start_admin(admin: Admin, desk: Desk, inherited: socket.socket | None = None) -> tuple[AdminRunner, int]:
+    """Listen, at the address or on a socket that listens already; returns the runner, to be cleaned up at the end, and the port.
+
+    Raises OSError where the address cannot be had.
+    """
     access = Access(admin)
     application = web.Application(client_max_size=BODY_MAX_BYTES)
     application.add_routes([*Endpoints(desk, access).routes(), *desk.page])
     application.on_response_prepare.append(_dress)
     if close_page := desk.close_page:
         application.on_shutdown.append(lambda _application: close_page())
-    runner = _Runner(application, access, desk.tell_bug)
+    runner = AdminRunner(application, access, desk.tell_bug)
     await runner.setup()
     try:
-        return runner, await runner.listen(admin.host, admin.port)
+        return runner, await runner.listen({"host": admin.host, "port": admin.port} if inherited is None else {"sock": inherited})
     except OSError:
         await runner.cleanup()
         raise
@@ -117,7 +121,7 @@ class _Connection(web.RequestHandler):
         return answer
 
 
-class _Runner(web.AppRunner):
+class AdminRunner(web.AppRunner):
     """What aiohttp runs, behind a door and on connections of our own."""
 
     def __init__(self, application: web.Application, access: Access, tell_bug: _TellBug) -> None:
@@ -126,17 +130,21 @@ class _Runner(web.AppRunner):
         self._tell_bug = tell_bug
         self._listening: asyncio.Server | None = None
 
-    async def listen(self, host: str, port: int) -> int:
-        """Bind, after `setup`; returns the port."""
+    async def listen(self, where: Mapping[str, Any]) -> int:
+        """Accept connections, after `setup`, at what asyncio's `create_server` calls a host and a port, or a sock; returns the port."""
         server = self.server
         assert server is not None  # noqa: S101 - set up before
         server.request_handler = _guarded(server.request_handler, self._access, self._tell_bug)
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(lambda: _Connection(server, self._tell_bug), host, port)
+        self._listening = await loop.create_server(lambda: _Connection(server, self._tell_bug), **where)
         return int(self._listening.sockets[0].getsockname()[1])
+
+    def refuse_new(self) -> None:
+        """Take no new connections: whoever shares the socket does."""
+        if self._listening is not None:
+            self._listening.close()
 
     async def cleanup(self) -> None:
         """Take no new connections, end what is under way, close the rest."""
-        if self._listening is not None:
-            self._listening.close()
+        self.refuse_new()
         await super().cleanup()

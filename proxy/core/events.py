@@ -133,7 +133,7 @@ class Refused(NamedTuple):
 
     Attributes:
         status: As answered, and the cause as well.
-        by: `limit`, `in_flight`, `window`, `room` (too many wait) or `ledger` (it is away, and settings say to refuse).
+        by: `limit`, `in_flight`, `window`, `room` (too many wait), `ending` (so does the proxy) or `ledger` (away, and settings say to refuse).
         name: The limit's or the cap's name, or the cause of the window; `-` for the rest.
         level: `application`, `grant`, `sends`, or `-`.
         grant: Whose request, a keyed hash.

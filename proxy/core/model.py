@@ -68,6 +68,7 @@ class Cause(StrEnum):
     UPSTREAM_UNAVAILABLE = "upstream_unavailable"
     UNKNOWN = "unknown"
 
+    CLIENT_NOT_ALLOWED = "client_not_allowed"
     REQUEST_MALFORMED = "request_malformed"
     REQUEST_HEAD_TOO_LARGE = "request_head_too_large"
     REQUEST_BODY_TOO_LARGE = "request_body_too_large"

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from proxy.core.quota import Cap, Claim
-from proxy.ledger.pipe import AwayError
+from proxy.ledger.away import AwayError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

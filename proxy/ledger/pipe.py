@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, NoScriptError, ResponseError
 
-from proxy.ledger import LedgerAwayError
+from proxy.ledger.away import AwayError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -31,10 +31,6 @@ WAITING_MAX: Final = 20_000
 
 _BATCH_MAX: Final = 128
 _GRACE_S: Final = 0.002
-
-
-class AwayError(LedgerAwayError):
-    """The server does not answer as it should: away, too slow, or unwilling."""
 
 
 class _Sent(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from proxy.core.book import Admitted, Held, HeldBy, Receipt
 from proxy.core.window import Opening, Probe, Reopened
+from proxy.ledger.away import AwayError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from proxy.core.quota import Ask
 
 PREFIX: Final = "nylas-proxy"
+_LONGEST_US: Final = 7 * 86_400_000_000
 _HERE: Final = Path(__file__).parent
 _BY: Final = {1: HeldBy.WINDOW, 2: HeldBy.IN_FLIGHT, 3: HeldBy.LIMIT}
 
@@ -113,8 +115,15 @@ def words_of(opening: Opening) -> Iterable[Word]:
     return opening.wait_us, opening.cap_us, opening.growth_percent, opening.cause, int(opening.probes)
 
 
-def read_answer(ask: Ask, reply: list[Any]) -> Answer:
-    """Return what the server said to an admission."""
+def read_answer(ask: Ask, reply: Any) -> Answer:  # noqa: ANN401 - whatever a server says
+    """Return what the server said to an admission; raises AwayError where that makes no sense."""
+    try:
+        return _read(ask, reply)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as nonsense:
+        raise AwayError("an answer that makes no sense") from nonsense
+
+
+def _read(ask: Ask, reply: list[Any]) -> Answer:
     if reply[0]:
         _, ids, probes, reopened = reply
         receipts = tuple(Receipt(claim.key, entry_id, claim.cost, claim.window_us) for claim, entry_id in zip(ask.claims, ids, strict=True))
@@ -122,6 +131,8 @@ def read_answer(ask: Ask, reply: list[Any]) -> Answer:
         ages = zip(reopened[::3], reopened[1::3], reopened[2::3], strict=True)
         return Answer(Admitted(receipts, probed, tuple(Reopened(ask.scopes[i - 1], age_us, length_us) for i, age_us, length_us in ages)))
     _, wait_us, kind, which, probing, *window = reply
+    if not 0 <= wait_us <= _LONGEST_US:
+        raise ValueError("a wait of ages")
     by = _BY[kind]
     if by is not HeldBy.WINDOW:
         what = (ask.caps if by is HeldBy.IN_FLIGHT else ask.claims)[which - 1]

@@ -7,6 +7,7 @@ admitted here into a window that was opened here, however slow the server is. Wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import secrets
 import time
@@ -14,9 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from proxy.core.book import Held, Receipt
+from proxy.ledger.away import AwayError
 from proxy.ledger.corrections import Corrections
 from proxy.ledger.mirror import ID_BITS, Mirror, servers_part
-from proxy.ledger.pipe import AwayError
 from proxy.ledger.scripts import Scripts, read_answer, script
 
 if TYPE_CHECKING:
@@ -91,8 +92,10 @@ class SharedLedger:
         if sent.exception() is not None:
             receipts = tuple(Receipt(claim.key, entry_id, claim.cost, claim.window_us) for claim in ask.claims)
             self._corrections.undo(ask, receipts)
-        elif not isinstance(result := read_answer(ask, sent.result()).result, Held):
-            self._corrections.undo(ask, result.receipts)
+            return
+        with contextlib.suppress(AwayError):  # of nonsense nothing can be given back
+            if not isinstance(result := read_answer(ask, sent.result()).result, Held):
+                self._corrections.undo(ask, result.receipts)
 
     def settle(self, receipt: Receipt, cost: int) -> None:
         """Correct an estimate, once."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from proxy.ledger.away import AwayError
 from proxy.ledger.failover import FailoverLedger, State
 from proxy.ledger.learned import SharedKnowledge
 from proxy.ledger.local import now_us
-from proxy.ledger.pipe import AwayError, Pipe
+from proxy.ledger.pipe import Pipe
 from proxy.ledger.scripts import Command
 from proxy.ledger.shared import SharedLedger
 

@@ -1,4 +1,5 @@
-"""Whether a text means what its setting needs: a file, a pair of files, a grant; addresses and URLs are in `proxy.settings.urls`.
+"""Whether a text means what its setting needs: a file, a pair of files, a grant, a secret; addresses, networks and URLs are in `proxy.settings.urls`
+and `proxy.settings.networks`.
 
 Every check returns what is wrong, in words that continue `section.key: `, or None.
 """
@@ -6,9 +7,11 @@ Every check returns what is wrong, in words that continue `section.key: `, or No
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from proxy.settings.networks import networks_mistake
 from proxy.settings.urls import api_url_mistake, host_mistake, proxy_url_mistake, redis_url_mistake
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from proxy.settings.values import Settings
 
 _KEY_MAX_BYTES: Final = 65_536
+_VISIBLE: Final = re.compile(r"[!-~]+")
 
 
 def file_mistake(name: str) -> str | None:
@@ -72,6 +76,11 @@ def new_file_mistake(name: str) -> str | None:
         return f"cannot be read ({failed.strerror})"
 
 
+def header_secret_mistake(secret: str) -> str | None:
+    """Complain about what a header field cannot carry exactly; nothing of it is repeated."""
+    return None if _VISIBLE.fullmatch(secret) else "holds a blank, or what is not ASCII"
+
+
 def grant_mistake(name: str) -> str | None:
     """Complain about what names no grant in a path: nothing, blanks, and `me`, which is whoever asks."""
     if not name or " " in name:
@@ -88,6 +97,8 @@ CHECKS: Final[dict[str, Callable[[str], str | None]]] = {
     "ca_file": ca_file_mistake,
     "key_file": key_file_mistake,
     "new_file": new_file_mistake,
+    "header_secret": header_secret_mistake,
+    "networks": networks_mistake,
     "grant": grant_mistake,
 }
 

@@ -39,6 +39,9 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     if mistake := tls_mistake(listen.tls_certificate, listen.tls_key):
         key, what = mistake
         yield Contradiction((("listen", key), *_TLS_FILES), what)
+    if listen.client_ca_file and not listen.tls_certificate:
+        what = "is set without listen.tls_certificate: clients show certificates in TLS alone"
+        yield Contradiction((("listen", "client_ca_file"), ("listen", "tls_certificate")), what)
     if same_address(settings):
         what = f"both listeners would bind port {listen.port} of the same address; allowed another port or another address"
         yield Contradiction(_ADDRESSES, what)

@@ -37,6 +37,17 @@ NewFile = Annotated[
     Meta(description="the path of a file, there or not, in a directory that can be written, or empty", extra={"check": "new_file"}),
 ]
 Secret = Annotated[str, Meta(description="text", extra={"secret": True})]
+HeaderSecret = Annotated[
+    str,
+    Meta(description="visible ASCII characters without blanks, or empty", extra={"check": "header_secret", "secret": True}),
+]
+Networks = Annotated[
+    str,
+    Meta(
+        description='networks and addresses, such as "10.0.0.0/8 192.168.1.5 ::1", blanks or commas between them, or empty',
+        extra={"check": "networks"},
+    ),
+]
 ApiUrl = Annotated[
     str,
     Meta(description="http:// or https://, a host and perhaps a port, such as https://api.us.nylas.com", extra={"check": "api_url"}),

@@ -21,7 +21,9 @@ from proxy.settings.kinds import (
     CaFile,
     Count,
     File,
+    HeaderSecret,
     Host,
+    Networks,
     Port,
     ProxyUrl,
     Seconds,
@@ -45,30 +47,48 @@ class Listen(Struct, frozen=True, forbid_unknown_fields=True):
         port: TCP port; 0 takes a free one.
         tls_certificate: PEM file with the certificate chain; empty speaks plain HTTP.
         tls_key: PEM file with its unencrypted private key; may be the same file.
+        client_networks: Networks and addresses that clients may connect from; empty allows all.
+        client_secret: Every request must carry it in `X-Nylas-Proxy-Secret`; empty asks for none.
+        client_ca_file: PEM file of the authorities of which clients must show a certificate; empty asks for none.
         event_loop: `auto` takes uvloop where it is installed.
         max_connections: Open client connections in all; one more is answered 503.
+        requests_per_connection: The answer to so many ends the connection.
         head_max_bytes: Longest request head.
         header_max_count: Most header fields of a request.
         head_timeout_s: From a request's first byte, or from the connection being made, to a complete head.
         idle_timeout_s: A kept-alive connection between requests.
         body_timeout_s: No byte of a request body for so long.
         write_timeout_s: The client takes no byte of a response for so long.
-        drain_timeout_s: After SIGTERM, for requests in flight; 0 waits for none.
+        drain_grace_s: After SIGTERM, before new connections are refused: so long the readiness probe fails already.
+        drain_timeout_s: After that, for requests in flight; 0 waits for none.
     """
 
     host: Host = "127.0.0.1"
     port: Port = 8700
     tls_certificate: File = ""
     tls_key: File = ""
+    client_networks: Networks = ""
+    client_secret: HeaderSecret = ""
+    client_ca_file: CaFile = ""
     event_loop: Literal["auto", "uvloop", "asyncio"] = "auto"
     max_connections: Count = 4096
+    requests_per_connection: Count = 10_000
     head_max_bytes: Bytes = 65536
     header_max_count: Count = 200
     head_timeout_s: Seconds = 30.0
     idle_timeout_s: Seconds = 75.0
     body_timeout_s: Seconds = 60.0
     write_timeout_s: Seconds = 60.0
+    drain_grace_s: SecondsOrNone = 0.0
     drain_timeout_s: SecondsOrNone = 30.0
+
+    @property
+    def has_access_rule(self) -> bool:
+        """Something but the way to it says who may use it."""
+        return bool(self.client_networks or self.client_secret or self.client_ca_file)
+
+    def __repr__(self) -> str:
+        return f"Listen(host={self.host!r}, port={self.port}, client_secret={MASK if self.client_secret else ''!r}, ...)"
 
 
 class Admin(Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,6 +210,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         found = []
         if not is_loopback(listen.host) and not listen.tls_certificate:
             found.append(f"listen.host: {listen.host} is reachable from other machines without TLS: tokens and mail cross the network readable")
+        if not is_loopback(listen.host) and not listen.has_access_rule:
+            rules = "listen.client_networks, listen.client_secret and listen.client_ca_file"
+            found.append(f"listen.host: {listen.host} is reachable from other machines without an access rule ({rules} are empty): all can use it")
         if not is_loopback(admin.host) and not admin.token:
             found.append(f"admin.host: {admin.host} is reachable from other machines without admin.token")
         for key, base in (("v3_url", self.upstream.v3_base), ("v2_url", self.upstream.v2_base)):

@@ -139,6 +139,11 @@ READINGS: Final = (
     Metric("queue_bytes", "gauge", "What the bodies of waiting requests take in memory; patience.waiting_max_bytes bounds it."),
     Metric("buffered_bytes", "gauge", "Request bodies kept so that they can be sent again; bodies.buffered_max_bytes bounds it."),
     Metric(
+        "bodies_unkept_total", "counter",
+        "Request bodies that went to Nylas without being kept, as bodies.buffered_max_bytes was full: they cannot be sent again. If it rises, raise "
+        "that, or lower bodies.replay_max_bytes.",
+    ),
+    Metric(
         "connections", "gauge",
         "Open connections, of clients and to each API; busy ones carry a request now.",
         ("side", "state"),

@@ -37,6 +37,7 @@ class Readings(NamedTuple):
         queue_depth: Of these, waiting to be admitted.
         queue_bytes: What their bodies take.
         buffered_bytes: Kept request bodies.
+        bodies_unkept: How many found no room among them.
         connections: Open ones, by side (`client`, `v3`, `v2`) and state (`busy`, `idle`).
         windows_open: By cause and level.
         retry_budget: How full it is, 0 to 1.
@@ -56,6 +57,7 @@ class Readings(NamedTuple):
     queue_depth: int
     queue_bytes: int
     buffered_bytes: int
+    bodies_unkept: int
     connections: Mapping[str, Mapping[str, int]]
     windows_open: Mapping[tuple[str, str], int]
     retry_budget: float
@@ -111,6 +113,7 @@ class Exposition:
             "queue_depth": {(): now.queue_depth},
             "queue_bytes": {(): now.queue_bytes},
             "buffered_bytes": {(): now.buffered_bytes},
+            "bodies_unkept_total": {(): now.bodies_unkept},
             "connections": {(side, state): count for side, states in now.connections.items() for state, count in states.items()},
             "windows_open": dict(self._windows_seen.items()),
             "retry_budget_ratio": {(): now.retry_budget},

@@ -47,6 +47,7 @@ class RefusalReason(Enum):
     """Why a message is not accepted; the value is the status that RFC 9110 section 15 names for it."""
 
     MALFORMED = 400
+    CLIENT_NOT_ALLOWED = 403
     TIMEOUT = 408
     BODY_TOO_LARGE = 413
     HEAD_TOO_LARGE = 431

@@ -11,6 +11,7 @@ class ServerLimits:
 
     Attributes:
         max_connections: Open at once; one more is answered 503 and closed.
+        requests_per_connection: The answer to so many ends the connection.
         head_max_bytes: Target and fields of a request; also chunk extensions and trailers together.
         header_max_count: Fields of a head, and of a trailer section.
         body_max_bytes: A request's body.
@@ -22,6 +23,7 @@ class ServerLimits:
     """
 
     max_connections: int = 4096
+    requests_per_connection: int = 10_000
     head_max_bytes: int = 65_536
     header_max_count: int = 200
     body_max_bytes: int = 167_772_160

@@ -20,17 +20,20 @@ class KeptMemory:
     Attributes:
         max_bytes: The bound.
         used_bytes: What is kept now.
+        bodies_unkept: How many found no room, and went on without being kept.
     """
 
-    __slots__ = ("max_bytes", "used_bytes")
+    __slots__ = ("bodies_unkept", "max_bytes", "used_bytes")
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.used_bytes = 0
+        self.bodies_unkept = 0
 
     def take(self, size_bytes: int) -> bool:
-        """Book so much more, unless it would be too much."""
+        """Book so much more of one body, unless it would be too much: then nothing of that body is kept."""
         if self.used_bytes + size_bytes > self.max_bytes:
+            self.bodies_unkept += 1
             return False
         self.used_bytes += size_bytes
         return True

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from proxy.wire.exchange import Exchange
 from proxy.wire.flow import REQUESTS_WAITING, TAKER_FULL, Flow, Outflow, reset
@@ -14,25 +14,9 @@ from proxy.wire.head import Field, Refusal, RefusalReason, RequestHead
 from proxy.wire.request_reader import RequestReader
 
 if TYPE_CHECKING:
-    from proxy.wire.limits import ServerLimits
+    from proxy.wire.listener import Listener
 
 _NEVER: Final = float("inf")
-
-
-class Listener(Protocol):
-    """What a connection needs of the server that it came to."""
-
-    limits: ServerLimits
-    draining: bool
-
-    def handle(self, exchange: Exchange) -> None:
-        """Answer a request."""
-
-    def opened(self, connection: ServerConnection) -> bool:
-        """A connection is there; returns whether it takes a place."""
-
-    def closed(self, connection: ServerConnection) -> None:
-        """A connection is gone."""
 
 
 class ServerConnection(asyncio.Protocol):
@@ -71,9 +55,10 @@ class ServerConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._flow = Flow(self._transport)
         self._outflow = Outflow(self._transport)
-        self.has_place = self._server.opened(self)
-        if not self.has_place:
-            self._reader.refuse(Refusal(RefusalReason.OVERLOADED, "more connections than this proxy accepts"))
+        refusal = self._server.opened(self, transport.get_extra_info("peername"))
+        self.has_place = refusal is None
+        if refusal is not None:
+            self._reader.refuse(refusal)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client: read them, or let them run into nothing while lingering."""
@@ -152,8 +137,8 @@ class ServerConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def wants_close(self) -> bool:
-        """The proxy is draining."""
-        return self._server.draining
+        """The proxy is draining, or the connection has carried as many requests as one may."""
+        return self._server.draining or self.served + 1 >= self._server.limits.requests_per_connection
 
     def hold_body(self) -> None:
         """The taker of a request's body is full."""

@@ -11,8 +11,8 @@ import pytest
 from ledger.asks import EXCHANGE, MAILBOX, SCOPE, admitted, ask, claim, held, passed
 from ledger.proxies import COMMAND_S, SECOND, a_proxy, another_proxy, crowd
 from proxy.core.book import Admitted
+from proxy.ledger.away import AwayError
 from proxy.ledger.failover import State
-from proxy.ledger.pipe import AwayError
 
 if TYPE_CHECKING:
     from ledger.conftest import Server

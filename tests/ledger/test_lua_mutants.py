@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 from redis.exceptions import ResponseError
 
 from proxy.ledger import scripts
-from proxy.ledger.pipe import AwayError
+from proxy.ledger.away import AwayError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from redis.crc import key_slot
 from ledger.asks import EXCHANGE, MAILBOX, MS, SCOPE, admitted, ask, claim, held
 from ledger.parity import APPLICATION, Pair
 from proxy.core.book import Admitted, HeldBy
+from proxy.ledger.away import AwayError
 from proxy.ledger.local import now_us
-from proxy.ledger.pipe import AwayError
 from proxy.ledger.scripts import Scripts, cap_key, log_key, script, window_key
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from proxy.core.book import Admitted, HeldBy
 from proxy.core.window import Probe
 from proxy.ledger import corrections, homes
 from proxy.ledger import pipe as pipes
+from proxy.ledger.away import AwayError
 from proxy.ledger.local import now_us
-from proxy.ledger.pipe import AwayError, Pipe
+from proxy.ledger.pipe import Pipe
 from proxy.ledger.scripts import Command
 from proxy.ledger.shared import SharedLedger
 

@@ -9,8 +9,8 @@ import pytest
 
 from ledger import conftest
 from ledger.asks import admitted, ask, claim
+from proxy.ledger.away import AwayError
 from proxy.ledger.failover import State
-from proxy.ledger.pipe import AwayError
 from proxy.ledger.sharing import Sharing, make_shared_ledger
 from proxy.settings import Redis
 

@@ -7,8 +7,8 @@ import asyncio
 from pipeline.asks import a_claim, an_ask
 from pipeline.fast_time import fast_forwarded
 from pipeline.waiting_room import Gate, far
+from proxy.entrance import Entered
 from proxy.reach import Reach
-from proxy.turnstile import Entered
 
 
 @fast_forwarded

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 from pipeline.waiting_room import Gate
-from proxy.turnstile import Entered
+from proxy.entrance import Entered
 
 
 @fast_forwarded

@@ -10,11 +10,12 @@ from pipeline.fast_time import fast_forwarded
 from pipeline.waiting_room import LARGE, Gate, far, soon
 from proxy.core.book import Held, HeldBy
 from proxy.core.window import Probe
+from proxy.entrance import Entered
 from proxy.ledger.local import LocalLedger
 from proxy.lines import Lines
 from proxy.reach import Reach
 from proxy.turned_away import TurnedAway
-from proxy.turnstile import Entered, Turnstile
+from proxy.turnstile import Turnstile
 from proxy.waiter import Waiter
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pipeline.asks import SECOND_US, a_cap, a_claim, an_ask
 from pipeline.fast_time import fast_forwarded
 from proxy.core.book import HeldBy
+from proxy.entrance import Entered, Room
 from proxy.turned_away import TurnedAway
-from proxy.turnstile import Entered, Room
 
 if TYPE_CHECKING:
 

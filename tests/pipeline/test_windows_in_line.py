@@ -9,8 +9,8 @@ from pipeline.fast_time import fast_forwarded
 from pipeline.waiting_room import Gate, soon
 from proxy.core.book import HeldBy
 from proxy.core.window import Probe
+from proxy.entrance import Entered
 from proxy.turned_away import TurnedAway
-from proxy.turnstile import Entered
 
 
 @fast_forwarded

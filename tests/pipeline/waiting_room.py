@@ -6,8 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pipeline.asks import SECOND_US
+from proxy.entrance import Entered, Room
 from proxy.ledger.local import LocalLedger
-from proxy.turnstile import Entered, Room, Turnstile
+from proxy.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from proxy.core.book import Admitted, Held

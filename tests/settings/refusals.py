@@ -9,8 +9,8 @@ import pytest
 from proxy.settings import SettingsError, load
 
 LISTEN_KEYS = (
-    "host, port, tls_certificate, tls_key, event_loop, max_connections, head_max_bytes, header_max_count, "
-    "head_timeout_s, idle_timeout_s, body_timeout_s, write_timeout_s, drain_timeout_s"
+    "host, port, tls_certificate, tls_key, client_networks, client_secret, client_ca_file, event_loop, max_connections, requests_per_connection, "
+    "head_max_bytes, header_max_count, head_timeout_s, idle_timeout_s, body_timeout_s, write_timeout_s, drain_grace_s, drain_timeout_s"
 )
 SECTIONS = "listen, admin, upstream, patience, retry, limits, providers, windows, redis, identity, bodies, log"
 VARIABLE_SECTIONS = "LISTEN, ADMIN, UPSTREAM, PATIENCE, RETRY, LIMITS, PROVIDERS, WINDOWS, REDIS, IDENTITY, BODIES, LOG"
@@ -29,6 +29,9 @@ GRANT = "the id or the address of a grant"
 PROVIDERS = '"google", "microsoft", "ews", "eas", "icloud", "yahoo", "imap", "nylas"'
 UNITS = "a whole number from 1 to 1000000000"
 PEM = "the path of a readable PEM file, or empty"
+AUTHORITIES = "the path of a readable PEM file of certificates, or empty"
+HEADER_SECRET = "visible ASCII characters without blanks, or empty"
+NETWORKS = 'networks and addresses, such as "10.0.0.0/8 192.168.1.5 ::1", blanks or commas between them, or empty'
 CONTROL = "holds a control character or a byte that is not UTF-8"
 
 

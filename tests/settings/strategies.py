@@ -53,19 +53,28 @@ TABLES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("windows", "default_s"): st.dictionaries(st.sampled_from(["blocked", "exchange_throttle", "rate_limit_nylas", "server_error"]), SECONDS),
 }
 TOKENS = st.text(st.characters(exclude_categories=["C", "Z"]))
+SECRETS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E))
+NETWORKS = st.tuples(
+    st.lists(st.one_of(st.ip_addresses().map(str), st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "fd00::/8", "::ffff:10.0.0.0/104"])), max_size=4),
+    st.sampled_from([" ", ",", ", "]),
+).map(lambda written: written[1].join(written[0]))
 
 SETTINGS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "listen": {
         "host": HOSTS,
         "port": PORTS,
+        "client_networks": NETWORKS,
+        "client_secret": SECRETS,
         "event_loop": st.sampled_from(["auto", "uvloop", "asyncio"]),
         "max_connections": COUNTS,
+        "requests_per_connection": COUNTS,
         "head_max_bytes": BYTES,
         "header_max_count": COUNTS,
         "head_timeout_s": SECONDS,
         "idle_timeout_s": SECONDS,
         "body_timeout_s": SECONDS,
         "write_timeout_s": SECONDS,
+        "drain_grace_s": st.one_of(st.just(0), SECONDS),
         "drain_timeout_s": st.one_of(st.just(0), SECONDS),
     },
     "admin": {"host": HOSTS, "port": PORTS, "token": TOKENS},
@@ -130,7 +139,14 @@ SETTINGS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "successes": st.floats(0, 1),
     },
 }
-FILES = {("listen", "tls_certificate"), ("listen", "tls_key"), ("upstream", "ca_file"), ("windows", "journal"), ("identity", "key_file")}
+FILES = {
+    ("listen", "tls_certificate"),
+    ("listen", "tls_key"),
+    ("listen", "client_ca_file"),
+    ("upstream", "ca_file"),
+    ("windows", "journal"),
+    ("identity", "key_file"),
+}
 AT_MOST = [("patience", "default_s", 10, "max_s", 60), ("retry", "initial_s", 0.5, "cap_s", 20)]
 
 
@@ -162,7 +178,8 @@ def with_key_file(values: Values, key_file: Path) -> Values:
 
 def with_files(values: Values, certificate: Path, key: Path, authority: Path) -> Values:
     """Add the settings that name other files."""
-    listen = {**values.get("listen", {}), "tls_certificate": os.fspath(certificate), "tls_key": os.fspath(key)}
+    tls = {"tls_certificate": os.fspath(certificate), "tls_key": os.fspath(key), "client_ca_file": os.fspath(authority)}
+    listen = {**values.get("listen", {}), **tls}
     windows = {**values.get("windows", {}), "journal": os.fspath(authority.with_name("journal.json"))}
     return {**values, "listen": listen, "upstream": {**values.get("upstream", {}), "ca_file": os.fspath(authority)}, "windows": windows}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.settings import Admin, Listen, Settings, SettingsError, Upstream, load
-from settings.refusals import HOST, LISTEN_KEYS, PEM, PORT, SECTIONS, VARIABLE_SECTIONS, mistakes
+from settings.refusals import AUTHORITIES, HOST, LISTEN_KEYS, PEM, PORT, SECTIONS, VARIABLE_SECTIONS, mistakes
 
 if TYPE_CHECKING:
     from settings.conftest import PemFiles
@@ -95,6 +95,17 @@ def test_a_certificate_and_its_key_go_together(pem_files: PemFiles) -> None:
 def test_of_a_pair_with_a_wrong_half_only_the_wrong_half_is_told(pem_files: PemFiles) -> None:
     text = f"listen.tls_certificate = '{pem_files.certificate}'\nlisten.tls_key = 'none.pem'"
     assert mistakes(text) == [f"p.toml:2: listen.tls_key: cannot be read (No such file or directory); allowed {PEM}"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_certificates_of_clients_are_asked_for_in_tls_alone(pem_files: PemFiles) -> None:
+    text = f"listen.client_ca_file = '{pem_files.authority}'"
+    alone = "p.toml:1: listen.client_ca_file: is set without listen.tls_certificate: clients show certificates in TLS alone"
+    assert mistakes(text) == [alone]
+    no_file = f"p.toml:2: listen.tls_certificate: cannot be read (No such file or directory); allowed {PEM}"
+    assert mistakes(f"{text}\nlisten.tls_certificate = 'none.pem'") == [no_file]
+    no_authority = f"p.toml:1: listen.client_ca_file: holds no PEM certificate; allowed {AUTHORITIES}"
+    assert mistakes(f"listen.client_ca_file = '{pem_files.key}'") == [no_authority]
 
 
 def test_an_authority_of_ones_own_is_taken(pem_files: PemFiles) -> None:

@@ -5,7 +5,21 @@ from __future__ import annotations
 import pytest
 
 from proxy.settings import Settings, load
-from settings.refusals import API_URL, BYTES, CONTROL, HOST, LISTEN_KEYS, PORT, PROXY_URL, SECONDS, SECTIONS, VARIABLE_SECTIONS, mistakes
+from settings.refusals import (
+    API_URL,
+    BYTES,
+    CONTROL,
+    HEADER_SECRET,
+    HOST,
+    LISTEN_KEYS,
+    NETWORKS,
+    PORT,
+    PROXY_URL,
+    SECONDS,
+    SECTIONS,
+    VARIABLE_SECTIONS,
+    mistakes,
+)
 
 
 @pytest.mark.usefixtures("folder")
@@ -116,6 +130,35 @@ def test_scheme_host_and_port_make_a_url(url: str) -> None:
 def test_the_url_of_a_proxy_may_hold_a_user_and_a_password() -> None:
     url = "http://user:p%40ss@10.0.0.1:3128"
     assert load(None, {"NYLAS_PROXY__UPSTREAM__PROXY_URL": url}).upstream.proxy_url == url
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ("10.0.0.1/8", '"10.0.0.1/8" names an address inside a network; the network is 10.0.0.0/8'),
+        ("::1 fd00::1/8", '"fd00::1/8" names an address inside a network; the network is fd00::/8'),
+        ("10.0.0.0/8, 10.0.0/8", '"10.0.0/8" is neither a network nor an address'),
+        ("10.0.0.0/33", '"10.0.0.0/33" is neither a network nor an address'),
+        ("10.0.0.0/255.0.0.0", '"10.0.0.0/255.0.0.0" is neither a network nor an address'),
+        ("10.0.0.0/", '"10.0.0.0/" is neither a network nor an address'),
+        ("fe80::1%eth0", '"fe80::1%eth0" is neither a network nor an address'),
+        ("[::1]", '"[::1]" is neither a network nor an address'),
+        ("10.0.0.1;10.0.0.2", '"10.0.0.1;10.0.0.2" is neither a network nor an address'),
+        ("localhost", '"localhost" is neither a network nor an address'),
+        ("x" * 100, f'"{"x" * 60}" is neither a network nor an address'),
+        (" , ", "names no network"),
+    ],
+)
+def test_a_network_of_clients_that_is_none_is_named_with_what_is_right(written: str, what: str) -> None:
+    assert mistakes(f'listen.client_networks = "{written}"') == [f"p.toml:1: listen.client_networks: {what}; allowed {NETWORKS}"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("secret", ["s3 cret", " s3cret", "s3cr\u00e9t"])
+def test_a_secret_that_no_field_can_carry_is_refused_unsaid(secret: str) -> None:
+    what = "holds a blank, or what is not ASCII"
+    assert mistakes(f'listen.client_secret = "{secret}"') == [f"p.toml:1: listen.client_secret: {what}; allowed {HEADER_SECRET}"]
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_what_check_config_prints_is_a_file_that_gives_the_same_settings(
     secrets = {
         variable: text
         for variable, text in as_variables(without_tables(values)).items()
-        if variable.endswith("TOKEN") or (variable.endswith(("PROXY_URL", "REDIS__URL")) and "@" in text)
+        if variable.endswith(("TOKEN", "CLIENT_SECRET")) or (variable.endswith(("PROXY_URL", "REDIS__URL")) and "@" in text)
     }
     given = tmp_path_factory.getbasetemp() / "given.toml"
     given.write_text(as_toml(values, "headers"), "utf-8")

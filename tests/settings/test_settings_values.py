@@ -14,6 +14,10 @@ from proxy.settings.values import is_loopback
 
 REFERENCE = Path(__file__).resolve().parents[2] / "config" / "proxy.toml"
 OUTSIDE_TLS = "listen.host: {} is reachable from other machines without TLS: tokens and mail cross the network readable"
+OPEN_TO_ALL = (
+    "listen.host: {} is reachable from other machines without an access rule "
+    "(listen.client_networks, listen.client_secret and listen.client_ca_file are empty): all can use it"
+)
 
 CONTRACT: dict[str, dict[str, object]] = {
     "listen": {
@@ -21,14 +25,19 @@ CONTRACT: dict[str, dict[str, object]] = {
         "port": 8700,
         "tls_certificate": "",
         "tls_key": "",
+        "client_networks": "",
+        "client_secret": "",
+        "client_ca_file": "",
         "event_loop": "auto",
         "max_connections": 4096,
+        "requests_per_connection": 10000,
         "head_max_bytes": 65536,
         "header_max_count": 200,
         "head_timeout_s": 30,
         "idle_timeout_s": 75,
         "body_timeout_s": 60,
         "write_timeout_s": 60,
+        "drain_grace_s": 0,
         "drain_timeout_s": 30,
     },
     "admin": {"host": "127.0.0.1", "port": 8701, "token": ""},
@@ -118,9 +127,12 @@ def test_a_url_of_its_own_goes_before_the_host_of_the_region(upstream: Upstream,
     [
         (Settings(), []),
         (Settings(listen=Listen(host="::1"), admin=Admin(host="localhost")), []),
-        (Settings(listen=Listen(host="0.0.0.0")), [OUTSIDE_TLS.format("0.0.0.0")]),
-        (Settings(listen=Listen(host="proxy.internal")), [OUTSIDE_TLS.format("proxy.internal")]),
-        (Settings(listen=Listen(host="0.0.0.0", tls_certificate="c", tls_key="k")), []),
+        (Settings(listen=Listen(host="0.0.0.0")), [OUTSIDE_TLS.format("0.0.0.0"), OPEN_TO_ALL.format("0.0.0.0")]),
+        (Settings(listen=Listen(host="proxy.internal")), [OUTSIDE_TLS.format("proxy.internal"), OPEN_TO_ALL.format("proxy.internal")]),
+        (Settings(listen=Listen(host="0.0.0.0", tls_certificate="c", tls_key="k")), [OPEN_TO_ALL.format("0.0.0.0")]),
+        (Settings(listen=Listen(host="0.0.0.0", client_networks="10.0.0.0/8")), [OUTSIDE_TLS.format("0.0.0.0")]),
+        (Settings(listen=Listen(host="::", client_secret="s3cret")), [OUTSIDE_TLS.format("::")]),
+        (Settings(listen=Listen(host="::", tls_certificate="c", tls_key="k", client_ca_file="a")), []),
         (Settings(admin=Admin(host="::")), ["admin.host: :: is reachable from other machines without admin.token"]),
         (Settings(admin=Admin(host="::", token="t")), []),
         (Settings(upstream=Upstream(v3_url="http://127.0.0.1:9", v2_url="http://[::1]:9")), []),
@@ -156,6 +168,7 @@ def test_only_addresses_of_this_machine_are_loopback(host: str, loopback: bool) 
 
 def test_settings_can_be_written_to_a_log_without_secrets_and_addresses() -> None:
     settings = Settings(
+        listen=Listen(client_secret="s3cret"),
         admin=Admin(token="s3cret"),
         upstream=Upstream(proxy_url="http://user:s3cret@10.0.0.1:3128"),
         providers=Providers(known={"s3cret@example.com": "google"}, aliases={"s3cret@example.com": "s3cret"}),
@@ -163,6 +176,7 @@ def test_settings_can_be_written_to_a_log_without_secrets_and_addresses() -> Non
     )
     assert "s3cret" not in repr(settings)
     assert "s3cret" not in str(settings)
+    assert "client_secret=''" in repr(Settings())
     assert "token=''" in repr(Settings())
     assert "url=''" in repr(Settings())
     assert "known=1 grants" in repr(settings)

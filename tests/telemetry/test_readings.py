@@ -32,7 +32,8 @@ def readings(**named: Any) -> Readings:
     """A proxy at work."""
     usual = Readings(
         state="ready", loop="uvloop", ledger_state="shared", ledger_since_s=60.0, ledger_why="", in_flight=7, queue_depth=3, queue_bytes=4096,
-        buffered_bytes=8192, connections={"client": {"busy": 4, "idle": 5}, "v3": {"busy": 2, "idle": 1}, "v2": {"busy": 0, "idle": 0}},
+        buffered_bytes=8192, bodies_unkept=13,
+        connections={"client": {"busy": 4, "idle": 5}, "v3": {"busy": 2, "idle": 1}, "v2": {"busy": 0, "idle": 0}},
         windows_open={("exchange_throttle", "grant"): 2}, retry_budget=0.75, loop_lag_s=0.001, certificates={"listen": 1.8e9, "v3": 1.9e9},
         dropped_lines=11, memory_bytes=50_000_000, open_files=40,
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Guards of docs/threats.md that no other suite holds."""
