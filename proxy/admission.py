@@ -11,7 +11,7 @@ from proxy.core.book import Admitted
 from proxy.core.events import GmailSpent
 from proxy.core.model import Cause, Problem
 from proxy.core.outcome import THROTTLES
-from proxy.core.quota import Unit
+from proxy.core.quota import Level, Unit
 from proxy.core.recovery import SPACING
 from proxy.entrance import Entered
 from proxy.forecast import US_PER_S
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from proxy.core.book import Receipt
     from proxy.core.events import Event
     from proxy.core.model import Verdict
-    from proxy.core.quota import Ask
+    from proxy.core.quota import Ask, Claim
     from proxy.errand import Errand
     from proxy.ledger import Ledger
     from proxy.mailboxes import Mailboxes
@@ -157,7 +157,7 @@ class Admission:
         receipts = admitted.receipts if admitted is not None else (None,) * len(ask.claims)  # where limits are only observed
         for claim, receipt in zip(ask.claims, receipts, strict=True):
             told = head.index.get(_ACTUAL_COSTS.get(claim.unit, b""), b"")
-            cost = int(told[:9]) if told.isdigit() else claim.cost
+            cost = min(int(told[:9]), _most_of(ask, claim)) if told.isdigit() else claim.cost
             if receipt is not None and cost != claim.cost:
                 self._settle(receipt, cost)
             if claim.unit is Unit.GMAIL_UNIT:
@@ -235,3 +235,8 @@ class Admission:
         for errand in self._in_flight:
             if errand.ask is not None:
                 self._ledger.renew(errand.ask)
+
+
+def _most_of(ask: Ask, claim: Claim) -> int:
+    """Return what a mailbox has of a unit at all: no answer may say of one that it took more, or it would hold the application's other mailboxes."""
+    return max((one.count for one in ask.claims if one.unit is claim.unit and one.level is Level.GRANT), default=claim.count)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from proxy import __version__, parts
 from proxy.admin import start_admin
 from proxy.desk import make_desk
+from proxy.loop_errors import LoopErrors
 from proxy.operator import Operator
 from proxy.sidecar import Sidecar
 from proxy.stopping import Stop, end
@@ -65,7 +66,7 @@ def serve(loaded: Loaded, reread: Callable[[], Loaded]) -> int:
 async def _serve(loaded: Loaded, reread: Callable[[], Loaded], log: Log) -> int:
     loop, settings = asyncio.get_running_loop(), loaded.settings
     log.writer.run_on(loop)
-    loop.set_exception_handler(lambda _loop, context: log.bug(context.get("exception") or RuntimeError(), "-"))
+    loop.set_exception_handler(LoopErrors(log).tell)
     for warning in settings.warnings:
         log.warning("settings.warning", message=warning)
     sidecar, stop, systemd = Sidecar(loaded, log), Stop(), Notifier(os.environ)

@@ -96,6 +96,8 @@ class Pipe:
 
     async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands, tell their answers; scripts that the server does not know by name after all go once more in full."""
+        if self._has_ended():
+            await self._connection.disconnect(nowait=True)
         if not self._connection.is_connected:
             self._known.clear()
             async with _within(self._connect_timeout_s):
@@ -112,6 +114,12 @@ class Pipe:
             if command.script is not None and isinstance(answer, Exception):
                 raise answer
         return answers
+
+    def _has_ended(self) -> bool:
+        """Tell whether the server has ended the connection while nothing was asked: no command has left by it, so a new one may be made."""
+        # redis-py looks at these itself, and offers no other way to ask without sending.
+        reader, writer = getattr(self._connection, "_reader", None), getattr(self._connection, "_writer", None)
+        return reader is not None and writer is not None and (reader.at_eof() or writer.is_closing())
 
     async def _round_trip(self, commands: Sequence[Command]) -> list[Any]:
         """In full what the server was not sent on this connection: that teaches it the name, and keeps the order."""
